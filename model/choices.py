@@ -1,0 +1,98 @@
+"""The named choices: where the kernel is free, the rule asks, and who answers decides what the model is.
+
+A rule asks ``host.choose(CHOICE, low, high, predicted, subject)``: the answer may be any whole number from `low` to
+`high`, and `predicted` is the model's own best guess. Four kinds of policy can answer:
+
+- `Seeded` takes the prediction, or draws from a seed where there is none: a deterministic simulator;
+- `Follow` takes what the kernel was seen to do if it lies in the range, else reports a contradiction: a checker;
+- an enumerating policy branches over the range: an explorer;
+- a drawing policy lets Hypothesis pick, so that choices shrink with the program.
+
+All four are the one-method interface `Policy`. A choice whose range has a single value is never asked: it is no choice,
+and the answer counts as exact.
+
+Not here: enumerating (it belongs to the explorer) and drawing (to the tests).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+
+@attrs.frozen(eq=False)
+class Choice:
+    """A point at which a system is free. `reason` says why the model cannot know the answer."""
+
+    name: str
+    reason: str
+
+
+EPHEMERAL_PORT = Choice(
+    "ephemeral_port", "ports for port 0 are drawn with a secret that the kernel makes at boot (RFC 6056)"
+)
+INITIAL_SEQUENCE = Choice(
+    "initial_sequence", "initial sequence numbers are a keyed hash of clock and addresses (RFC 6528)"
+)
+TIMER_HAS_FIRED = Choice(
+    "timer_has_fired",
+    "real time passed between two calls and the deadline of a kernel timer lies in that interval, to within its tick",
+)
+SEND_ROOM = Choice(
+    "send_room",
+    "how much a send buffer takes that is nearly full: buffers merge and split in ways that are not modelled to the "
+    "last case yet",
+)
+RECEIVE_WINDOW = Choice(
+    "receive_window",
+    "how far the window reaches while a receive buffer is more than half full or was resized: collapsing a full queue, "
+    "and what the kernel keeps reserved for a socket, are not modelled yet",
+)
+
+RECEIVE_MEMORY = Choice(
+    "receive_memory",
+    "whether a segment is kept that finds the receive buffer over its limit: it depends on the pages the kernel has "
+    "reserved for the socket already, which are counted only roughly yet",
+)
+
+CHOICES = (EPHEMERAL_PORT, INITIAL_SEQUENCE, TIMER_HAS_FIRED, SEND_ROOM, RECEIVE_WINDOW, RECEIVE_MEMORY)
+AMOUNTS = (SEND_ROOM, RECEIVE_WINDOW, RECEIVE_MEMORY)
+"""Choices that stand in for amounts of a stream. Once one was asked, how many bytes moved is only known within a
+range.
+"""
+
+
+class Policy(Protocol):
+    """Who answers a choice."""
+
+    def choose(self, choice: Choice, low: int, high: int, predicted: int | None, subject: object) -> int:
+        """A whole number from `low` to `high`."""
+        ...
+
+
+class Seeded:
+    """The default policy: the prediction where the model has one, else a draw from a seed.
+
+    The generator is the 64-bit mixing step known as splitmix64, written out so that the same seed gives the same run on
+    every Python version.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._state = seed & 0xFFFFFFFFFFFFFFFF
+
+    def choose(self, choice: Choice, low: int, high: int, predicted: int | None, subject: object) -> int:
+        if predicted is not None:
+            return predicted
+        return low + self.draw() % (high - low + 1)
+
+    def draw(self) -> int:
+        """The next 64-bit number."""
+        self._state = (self._state + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        z = self._state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        return z ^ (z >> 31)
+
+    def clone(self) -> Seeded:
+        return Seeded(self._state)

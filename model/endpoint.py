@@ -1,0 +1,92 @@
+"""The endpoint: what TCP and UDP sockets have in common.
+
+Four things that most models merge are kept apart here, because the kernel keeps them apart:
+
+- `life`, the socket's own state (unconnected, connecting, connected), which is what `connect` looks at;
+- the protocol's state (`Tcb.state`, `UdpSocket.state`);
+- `error`, the pending error, reported once and then forgotten;
+- the two shutdown bits.
+
+A refused connect, for instance, leaves life CONNECTING, protocol state CLOSED, a pending error and both directions
+shut, and each later call reads a different one of the four.
+
+Endpoints name each other by number, never by reference: so a world can be copied by copying its endpoints.
+
+Not here: open file descriptions shared by several descriptors (`dup`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import IntEnum
+from typing import Any, TypeVar
+
+import attrs
+
+from .values.addresses import UNNAMED, Address
+
+
+class Life(IntEnum):
+    """The socket's own state, as opposed to its protocol's (the kernel's SS_UNCONNECTED and so on)."""
+
+    UNCONNECTED = 1
+    CONNECTING = 2
+    CONNECTED = 3
+    DISCONNECTING = 4
+
+
+@attrs.define(eq=False)
+class Endpoint:
+    """A socket and its place in the tables of its host. Draft: rules change it in place."""
+
+    number: int
+    life: Life = Life.UNCONNECTED
+    nonblocking: bool = False
+    fd: int | None = None
+    """The descriptor, or None for a child not accepted yet and for an orphan whose descriptor was closed."""
+    local: Address = UNNAMED
+    remote: Address = UNNAMED
+    ip_bound: bool = False
+    """Whether `bind` chose the local address (SOCK_BINDADDR_LOCK)."""
+    port_bound: bool = False
+    """Whether `bind` named the local port; one it drew for 0 is given up with the connection (SOCK_BINDPORT_LOCK)."""
+    holds_port: bool = False
+    """Whether the local port is taken in the host's table of ports."""
+    reuse_address: bool = False
+    error: int = 0
+    """The pending error, as an errno; 0 for none."""
+    read_shut: bool = False
+    write_shut: bool = False
+    sndbuf: int = 0
+    rcvbuf: int = 0
+    sndbuf_locked: bool = False
+    """Whether SO_SNDBUF was set, which ends automatic growth."""
+    rcvbuf_locked: bool = False
+    drops: int = 0
+
+    def take_error(self) -> int:
+        """The pending error, which is thereby reported and gone."""
+        error, self.error = self.error, 0
+        return error
+
+
+_T = TypeVar("_T")
+
+
+def clone(draft: _T) -> _T:
+    """A copy of a draft: its fields, and its queues one level deep. What the queues hold is frozen or cloned itself."""
+    new: Any = object.__new__(type(draft))
+    for field in attrs.fields(type(draft)):  # type: ignore[arg-type]  # every draft is an attrs class
+        value = getattr(draft, field.name)
+        if type(value) is deque:
+            value = deque(clone(item) if hasattr(item, "is_draft") else item for item in value)
+        elif type(value) is list:
+            value = [clone(item) if hasattr(item, "is_draft") else item for item in value]
+        elif type(value) is dict:
+            value = dict(value)
+        elif type(value) is set:
+            value = set(value)
+        elif type(value) is bytearray:
+            value = bytearray(value)
+        setattr(new, field.name, value)
+    return new  # type: ignore[no-any-return]

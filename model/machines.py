@@ -1,0 +1,26 @@
+"""Every machine and every view of the model, in the order in which they are drawn and listed.
+
+Importing this module imports every file that declares rules, so whoever reads the rules reads all of them.
+"""
+
+from __future__ import annotations
+
+from .rules import Machine, Rule, View
+from .sockets import options
+from .sockets.descriptors import DESCRIPTOR
+from .sockets.life import SOCKET
+from .tcp import arrival, calls, handshake, timers
+from .tcp.machine import RECEIVE_BUFFER, SEND_BUFFER, TCP
+from .udp import calls as udp_calls
+from .udp.machine import UDP
+
+MACHINES: tuple[Machine, ...] = (TCP, SOCKET, UDP, DESCRIPTOR)
+VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
+
+RULES_FROM = (options, arrival, calls, handshake, timers, udp_calls)
+"""The modules whose import declares rules."""
+
+
+def all_rules() -> dict[str, Rule]:
+    """Every rule by name. Names are unique across machines (a test holds that)."""
+    return {rule.name: rule for machine in MACHINES for rule in machine.rules.values()}

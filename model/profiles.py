@@ -1,0 +1,145 @@
+"""What differs between systems, each difference a named, cited field.
+
+A rule never asks "is this Linux?": it asks the profile for the one fact it needs. So a difference between systems is
+a line of data here, and the rule reads the same for all of them.
+
+Sizes are bytes, times nanoseconds, unless the name says otherwise.
+
+Not here yet: POSIX and WINDOWS as profiles of their own, and kernels other than the one the values were checked on.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+MS = 1_000_000
+SECOND = 1_000_000_000
+
+
+@attrs.frozen
+class Profile:
+    """One system's settings and habits, as far as the model reads them."""
+
+    name: str
+    release: str
+    """The release on which the values were confirmed."""
+
+    jiffy_ns: int
+    """One tick of the kernel's timer wheel; timers fire on ticks (CONFIG_HZ)."""
+    delayed_ack_min_ns: int
+    """Shortest delay of a delayed acknowledgement, and its first value (TCP_DELACK_MIN, TCP_ATO_MIN: 40 ms)."""
+    delayed_ack_max_ns: int
+    """Longest delay of a delayed acknowledgement (TCP_DELACK_MAX: 200 ms)."""
+    rto_initial_ns: int
+    """First retransmission time-out, before a round trip was measured (RFC 6298 §2.1; TCP_TIMEOUT_INIT)."""
+    rto_min_ns: int
+    """Shortest retransmission time-out (TCP_RTO_MIN: 200 ms, where RFC 6298 says one second)."""
+    rto_max_ns: int
+    """Longest retransmission time-out (TCP_RTO_MAX: 120 s)."""
+    tail_probe_min_ns: int
+    """Added to two round trips, it is the wait for a tail loss probe (TCP_TIMEOUT_MIN_US: 2 ms)."""
+    syn_retries: int
+    """Retransmissions of a SYN before the attempt is given up (net.ipv4.tcp_syn_retries)."""
+    synack_retries: int
+    """Retransmissions of a SYN-ACK before the half-open child is forgotten (net.ipv4.tcp_synack_retries)."""
+    data_retries: int
+    """Retransmissions of data before the connection is given up (net.ipv4.tcp_retries2)."""
+    challenge_ns: int
+    """Least time between two acknowledgements that answer segments outside the window
+    (net.ipv4.tcp_invalid_ratelimit).
+    """
+    time_wait_ns: int
+    """How long TIME-WAIT lasts (TCP_TIMEWAIT_LEN: 60 s, where RFC 9293 says 2 MSL)."""
+    fin_wait_2_ns: int
+    """How long an orphan stays in FIN-WAIT-2 (net.ipv4.tcp_fin_timeout)."""
+    quick_acks_max: int
+    """Most acknowledgements sent at once before the delayed ones begin (TCP_MAX_QUICKACKS)."""
+    pingpong_threshold: int
+    """Replies after which a connection counts as interactive (net.ipv4.tcp_pingpong_thresh)."""
+
+    initial_cwnd: int
+    """Initial congestion window in segments (RFC 6928; TCP_INIT_CWND)."""
+    loopback_mss: int
+    """Payload of a full segment on loopback: MTU 65536 capped at 65535, less IP and TCP headers with timestamps."""
+    timestamp_option: int
+    """What the timestamp option takes out of every segment (TCPOLEN_TSTAMP_ALIGNED)."""
+
+    run_max: int
+    """Bytes that a run of segments should hold on loopback (gso_max_size less header room)."""
+    packet_max: int
+    """Payload from which on loopback cuts a run into its segments (gso_max_size less the headers)."""
+
+    tcp_rmem: tuple[int, int, int]
+    tcp_wmem: tuple[int, int, int]
+    rmem_max: int
+    wmem_max: int
+    udp_rmem: int
+    udp_wmem: int
+    """net.core.rmem_default / wmem_default, which UDP sockets start with."""
+    rcvbuf_min: int
+    sndbuf_min: int
+    """What SO_RCVBUF and SO_SNDBUF are raised to (SOCK_MIN_RCVBUF, SOCK_MIN_SNDBUF)."""
+    buffer_overhead: int
+    """What the kernel charges for an outgoing TCP buffer beside its payload (sk_buff, shared info, header room)."""
+    window_ratio: int
+    """Share of a receive buffer that is advertised as window at first, in 1/256 (TCP_DEFAULT_SCALING_RATIO)."""
+    window_scale: int
+    """Window scale offered when SO_RCVBUF was not set: log2(tcp_rmem[2]) - 15."""
+    fragments_max: int
+    """Page fragments that one buffer can hold (MAX_SKB_FRAGS)."""
+    page_fragment: int
+    """Size of the page fragment from which sent bytes are copied (SKB_FRAG_PAGE_ORDER)."""
+    page: int
+    """Memory is reserved for sockets in units of this (PAGE_SIZE)."""
+    somaxconn: int
+    """Longest accept queue (net.core.somaxconn)."""
+    ephemeral_ports: tuple[int, int]
+    """First and last port handed out for port 0 (net.ipv4.ip_local_port_range)."""
+
+    shutdown_sticks_before_connect: bool
+    """Linux: shutdown() of a socket never connected answers ENOTCONN, but the direction stays shut. POSIX: nothing
+    changes.
+    """
+
+
+LINUX = Profile(
+    name="linux",
+    release="6.18",
+    jiffy_ns=4 * MS,
+    delayed_ack_min_ns=40 * MS,
+    delayed_ack_max_ns=200 * MS,
+    rto_initial_ns=1 * SECOND,
+    rto_min_ns=200 * MS,
+    rto_max_ns=120 * SECOND,
+    tail_probe_min_ns=2 * MS,
+    syn_retries=6,
+    synack_retries=5,
+    data_retries=15,
+    challenge_ns=500 * MS,
+    time_wait_ns=60 * SECOND,
+    fin_wait_2_ns=60 * SECOND,
+    quick_acks_max=16,
+    pingpong_threshold=1,
+    initial_cwnd=10,
+    loopback_mss=65483,
+    timestamp_option=12,
+    run_max=65215,
+    packet_max=65536 - 66,
+    tcp_rmem=(4096, 131072, 33554432),
+    tcp_wmem=(4096, 16384, 4194304),
+    rmem_max=4194304,
+    wmem_max=4194304,
+    udp_rmem=212992,
+    udp_wmem=212992,
+    rcvbuf_min=2304,
+    sndbuf_min=4608,
+    buffer_overhead=832,
+    window_ratio=128,
+    window_scale=10,
+    fragments_max=17,
+    page_fragment=32768,
+    page=4096,
+    somaxconn=4096,
+    ephemeral_ports=(32768, 60999),
+    shutdown_sticks_before_connect=True,
+)

@@ -1,0 +1,392 @@
+"""`_socket.socket`: the class under the standard library's `socket.socket`, answering from a host of the model.
+
+A socket object is a descriptor and a timeout. The timeout is Python's, not the kernel's, and it decides three ways to
+make a call (Modules/socketmodule.c, sock_call_impl):
+
+- *timeout 0* (non-blocking): the call goes down once, and EAGAIN is the program's to handle;
+- *a positive timeout*: the kernel's side is non-blocking too; poll until ready or until the time is over
+  (`TimeoutError`), then call;
+- *no timeout* (blocking): the kernel waits. On the model the call answers `Block`; virtual time then passes from
+  timer to timer and the call is made again, and if no timer is left `BlockingNotModelled` says so.
+
+`send` and `recv` are what programs spend their time in, so the common path through them is short: check the
+arguments, one call on the host, hand out the value. Everything else is behind `_otherwise`.
+
+A socket that is dropped without close() is closed, with a ResourceWarning, as the original is. `home` is the kernel
+of the net that the class belongs to: each net makes a class of its own (lowlevel.py).
+
+Not here: sendmsg, recvmsg, share, ioctl (absent, as on systems that lack them), Unix and IPv6 addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+from warnings import warn
+
+from ..values.addresses import Address
+from ..values.constants import (
+    AF_INET,
+    IPPROTO_IP,
+    MSG_DONTWAIT,
+    POLLERR,
+    POLLIN,
+    POLLOUT,
+    SO_ERROR,
+    SO_PROTOCOL,
+    SO_TYPE,
+    SOCK_CLOEXEC,
+    SOCK_NONBLOCK,
+    SOCK_STREAM,
+    SOL_SOCKET,
+)
+from ..values.results import Answer, Block, Done, Fail
+from .arguments import (
+    FOREVER,
+    INT_MAX,
+    SSIZE_MAX,
+    as_bytes,
+    buffer_size,
+    c_int,
+    exact_c_int,
+    socket_timeout_ns,
+    whole_ms,
+    writable_view,
+)
+from .errors import STRERROR, os_error, raised
+from .kernel import Kernel
+from .names import socket_address
+
+_EAGAIN, _EFAULT, _EINVAL, _ECONNRESET, _EISCONN, _EINPROGRESS = 11, 14, 22, 104, 106, 115
+_BACKLOG = 128
+_OPTION_MAX = 1024
+_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC
+
+
+class SimulatedSocket:
+    """A socket of the simulated host. `family`, `type`, `proto` are ints; the standard library makes enums of them."""
+
+    __slots__ = ("_call", "_family", "_fd", "_kernel", "_proto", "_timeout_ns", "_type")
+    home: ClassVar[Kernel]
+
+    _call: Callable[..., Any]
+    _fd: int
+    _kernel: Kernel
+    _timeout_ns: int
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        self = object.__new__(cls)
+        self._kernel = cls.home
+        self._call = cls.home.call
+        self._fd, self._timeout_ns = -1, FOREVER
+        self._family = self._type = self._proto = 0
+        return self
+
+    def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: Any = None) -> None:
+        kernel = self._kernel
+        kernel.sweep()
+        domain, kind, protocol = exact_c_int(family), exact_c_int(type), exact_c_int(proto)
+        if fileno is None:
+            domain = AF_INET if domain == -1 else domain
+            kind = SOCK_STREAM if kind == -1 else kind
+            protocol = IPPROTO_IP if protocol == -1 else protocol
+            fd = kernel.ask("socket", domain, kind & ~_FLAGS, protocol)
+        else:
+            fd = c_int(fileno)
+            if fd < 0:
+                raise ValueError("negative file descriptor")
+            kernel.check_open(fd)
+            domain = AF_INET if domain == -1 else domain
+            kind = kernel.quietly("getsockopt", fd, SOL_SOCKET, SO_TYPE) if kind == -1 else kind
+            protocol = kernel.quietly("getsockopt", fd, SOL_SOCKET, SO_PROTOCOL) if protocol == -1 else protocol
+        self._fd, self._family, self._type, self._proto = fd, domain, kind & ~_FLAGS, protocol
+        self._timeout_ns = 0 if kind & SOCK_NONBLOCK else kernel.default_timeout_ns
+        if self._timeout_ns >= 0:
+            kernel.set_blocking(fd, False)
+            kernel.forget()
+
+    def __del__(self) -> None:
+        if self._fd >= 0 and self._kernel.running:
+            text = f"unclosed {SimulatedSocket.__repr__(self)}"
+            fd, self._fd = self._fd, -1
+            self._kernel.drop(fd)
+            warn(text, ResourceWarning, source=self, stacklevel=2)
+
+    def __repr__(self) -> str:
+        return f"<socket object, fd={self._fd}, family={self._family}, type={self._type}, proto={self._proto}>"
+
+    family = property(lambda self: self._family, doc="The address family, as an int.")
+    type = property(lambda self: self._type, doc="The socket type, as an int.")
+    proto = property(lambda self: self._proto, doc="The protocol, as an int.")
+    timeout = property(lambda self: self.gettimeout(), doc="The timeout in seconds, or None.")
+
+    # Sending and receiving --------------------------------------------------------------------------------------------
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """Send bytes; how many were taken comes back, which may be fewer."""
+        if data.__class__ is not bytes:
+            data = as_bytes(data)
+        if flags.__class__ is not int or flags:
+            flags = c_int(flags)
+        sent: int
+        if self._timeout_ns:
+            sent = self._send_waiting("send", data, flags)
+            return sent
+        answer = self._call("send", self._fd, data, flags)
+        if answer.__class__ is Done:
+            sent = answer.value
+            return sent
+        if answer.__class__ is Fail:
+            raise OSError(answer.errno, STRERROR[answer.errno])
+        sent = self._otherwise(answer, "send", data, flags)
+        return sent
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """Receive at most `bufsize` bytes; none means end-of-file (TCP) or an empty datagram (UDP)."""
+        if bufsize.__class__ is not int or not 0 < bufsize <= SSIZE_MAX:
+            bufsize = buffer_size(bufsize, "recv")
+        if flags.__class__ is not int or flags:
+            flags = c_int(flags)
+        if not bufsize:
+            return b""
+        data: bytes
+        if self._timeout_ns > 0:
+            data = self._when(POLLIN, "recv", bufsize, flags)
+            return data
+        answer = self._call("recv", self._fd, bufsize, flags)
+        if answer.__class__ is Done:
+            data = answer.value
+            return data
+        if answer.__class__ is Fail:
+            raise OSError(answer.errno, STRERROR[answer.errno])
+        data = self._otherwise(answer, "recv", bufsize, flags)
+        return data
+
+    def sendto(self, data: Any, *flags_and_address: Any) -> int:
+        """sendto(data[, flags], address): send a datagram."""
+        if not 1 <= len(flags_and_address) <= 2:
+            raise TypeError(f"sendto() takes 2 or 3 arguments ({1 + len(flags_and_address)} given)")
+        if data.__class__ is not bytes:
+            data = as_bytes(data)
+        flags = c_int(flags_and_address[0]) if len(flags_and_address) == 2 else 0
+        address = socket_address(flags_and_address[-1], "sendto")
+        sent: int
+        if self._timeout_ns:
+            sent = self._send_waiting("sendto", data, flags, address)
+            return sent
+        answer = self._call("sendto", self._fd, data, flags, address)
+        if answer.__class__ is Done:
+            sent = answer.value
+            return sent
+        if answer.__class__ is Fail:
+            raise OSError(answer.errno, STRERROR[answer.errno])
+        sent = self._otherwise(answer, "sendto", data, flags, address)
+        return sent
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Address | None]:
+        """Receive like recv(), with the sender's address; None from a connected stream."""
+        if bufsize.__class__ is not int or not 0 < bufsize <= SSIZE_MAX:
+            bufsize = buffer_size(bufsize, "recvfrom")
+        if flags.__class__ is not int or flags:
+            flags = c_int(flags)
+        received: tuple[bytes, Address | None]
+        if self._timeout_ns > 0:
+            received = self._when(POLLIN, "recvfrom", bufsize, flags)
+            return received
+        answer = self._call("recvfrom", self._fd, bufsize, flags)
+        if answer.__class__ is Done:
+            received = answer.value
+            return received
+        if answer.__class__ is Fail:
+            raise OSError(answer.errno, STRERROR[answer.errno])
+        received = self._otherwise(answer, "recvfrom", bufsize, flags)
+        return received
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Receive into a writable buffer, `nbytes` at most or as many as fit; how many came comes back."""
+        view = writable_view(buffer, "recv_into")
+        size, flags = buffer_size(nbytes, "recv_into") or view.nbytes, c_int(flags)
+        if size > view.nbytes:
+            raise ValueError("buffer too small for requested bytes")
+        data = self.recv(size, flags)
+        view[: len(data)] = data
+        return len(data)
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
+        """Receive into a writable buffer, with the sender's address."""
+        view = writable_view(buffer, "recvfrom_into")
+        size, flags = buffer_size(nbytes, "recvfrom_into") or view.nbytes, c_int(flags)
+        if size > view.nbytes:
+            raise ValueError("nbytes is greater than the length of the buffer")
+        data, address = self.recvfrom(size, flags)
+        view[: len(data)] = data
+        return len(data), address
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """Send all bytes, waiting where the socket may; the timeout is for the whole."""
+        left, flags = as_bytes(data), c_int(flags)
+        timed = self._timeout_ns > 0
+        deadline_ns = self._kernel.deadline(whole_ms(self._timeout_ns)) if timed else 0
+        while True:
+            sent = self._when_until(deadline_ns, POLLOUT, "send", left, flags) if timed else self.send(left, flags)
+            left = left[sent:]
+            if not left:
+                return
+
+    # Waiting ----------------------------------------------------------------------------------------------------------
+
+    def _when(self, events: int, call: str, *args: Any) -> Any:
+        """With a positive timeout: wait until the socket shows one of `events`, then make the call."""
+        return self._when_until(self._kernel.deadline(whole_ms(self._timeout_ns)), events, call, *args)
+
+    def _when_until(self, deadline_ns: int, events: int, call: str, *args: Any) -> Any:
+        kernel = self._kernel
+        while kernel.wait(self._fd, events, deadline_ns) if self._fd >= 0 else True:
+            answer = self._call(call, self._fd, *args)
+            if not isinstance(answer, Fail) or answer.errno != _EAGAIN:
+                return self._otherwise(answer, call, *args)
+            kernel.forget()
+            if not kernel.pass_time(deadline_ns):
+                break
+        raise kernel.timed_out(call, self._fd, args)
+
+    def _send_waiting(self, call: str, data: bytes, flags: int, *address: Any) -> Any:
+        """Send through a socket that may wait, for a time or for ever."""
+        if self._timeout_ns > 0:
+            return self._when(POLLOUT, call, data, flags, *address)
+        if self._type != SOCK_STREAM or flags & MSG_DONTWAIT or self._fd in self._kernel.nonblocking:
+            answer = self._call(call, self._fd, data, flags, *address)
+        else:
+            answer = self._kernel.until_sent(call, self._fd, data, flags, *address)
+        return self._otherwise(answer, call, data, flags, *address)
+
+    def _otherwise(self, answer: Answer, call: str, *args: Any) -> Any:
+        """What becomes of a call that may not have succeeded at once: its value in the end, or its exception."""
+        if isinstance(answer, Block):
+            answer = self._kernel.until_unblocked(call, self._fd, *args)
+        if isinstance(answer, Done):
+            return answer.value
+        raise OSError(answer.errno, STRERROR[answer.errno])  # type: ignore[union-attr]  # Block is gone
+
+    # Connecting -------------------------------------------------------------------------------------------------------
+
+    def connect(self, address: Any, /) -> None:
+        """Connect; with a positive timeout wait for the outcome."""
+        errno = self._connect(socket_address(address, "connect"))
+        if errno < 0:
+            raise TimeoutError("timed out")
+        if errno:
+            raise os_error(errno)
+
+    def connect_ex(self, address: Any, /) -> int:
+        """Like connect(), but an error number comes back in place of an exception; EAGAIN if time ran out."""
+        errno = self._connect(socket_address(address, "connect_ex"))
+        return _EAGAIN if errno < 0 else errno
+
+    def _connect(self, address: Address) -> int:
+        """The error number of an attempt, 0 for success, -1 if the timeout came first."""
+        kernel = self._kernel
+        answer = self._call("connect", self._fd, address)
+        if isinstance(answer, Block):
+            answer = kernel.until_unblocked("connect", self._fd, address)
+        if isinstance(answer, Done):
+            return 0
+        assert isinstance(answer, Fail)
+        if self._timeout_ns <= 0 or answer.errno != _EINPROGRESS:
+            return answer.errno
+        if not kernel.wait(self._fd, POLLOUT | POLLERR, kernel.deadline(whole_ms(self._timeout_ns))):
+            return -1
+        errno: int = kernel.quietly("getsockopt", self._fd, SOL_SOCKET, SO_ERROR)
+        if errno == _EISCONN:
+            errno = 0
+        kernel.amend(answer=Fail(errno) if errno else Done(None))
+        return errno
+
+    def listen(self, backlog: int = _BACKLOG, /) -> None:
+        """Accept connections from now on; `backlog` of them may wait."""
+        self._kernel.ask("listen", self._fd, max(c_int(backlog), 0))
+
+    def _accept(self) -> tuple[int, Address]:
+        """The descriptor of the next connection and the peer's address."""
+        if self._timeout_ns > 0:
+            fd, address = self._when(POLLIN, "accept")
+        else:
+            fd, address = self._otherwise(self._call("accept", self._fd), "accept")
+        return fd, address
+
+    def bind(self, address: Any, /) -> None:
+        """Give the socket a local address; port 0 asks for any."""
+        self._kernel.ask("bind", self._fd, socket_address(address, "bind"))
+
+    def shutdown(self, how: int, /) -> None:
+        """Shut one or both directions."""
+        self._kernel.ask("shutdown", self._fd, exact_c_int(how))
+
+    def getsockname(self) -> Address:
+        """The local address."""
+        name: Address = self._kernel.ask("getsockname", self._fd)
+        return name
+
+    def getpeername(self) -> Address:
+        """The peer's address."""
+        name: Address = self._kernel.ask("getpeername", self._fd)
+        return name
+
+    # Options and modes ------------------------------------------------------------------------------------------------
+
+    def getsockopt(self, level: int, option: int, buflen: int = 0, /) -> int | bytes:
+        """An option as an int, or as bytes if `buflen` (at most 1024) is given."""
+        level, option, buflen = c_int(level), c_int(option), c_int(buflen)
+        if not 0 <= buflen <= _OPTION_MAX:
+            raise OSError("getsockopt buflen out of range")
+        value: int | bytes = self._kernel.ask("getsockopt", self._fd, level, option, buflen)
+        return value
+
+    def setsockopt(self, level: int, option: int, value: Any = None, *optlen: int) -> None:
+        """Set an option to an int or to the bytes of a C structure."""
+        level, option = c_int(level), c_int(option)
+        if value is None and optlen:
+            self._kernel.check_open(self._fd)
+            raise os_error(_EFAULT if c_int(optlen[0]) >= 4 else _EINVAL)
+        if optlen:
+            raise TypeError(f"setsockopt() takes exactly 3 arguments ({3 + len(optlen)} given)")
+        plain = isinstance(value, int) and -INT_MAX - 1 <= value <= INT_MAX
+        value = int(value) if plain else as_bytes(value)
+        self._kernel.ask("setsockopt", self._fd, level, option, value)
+
+    def setblocking(self, flag: Any, /) -> None:
+        """Blocking (no timeout) or not (timeout 0)."""
+        self._timeout_ns = FOREVER if flag else 0
+        self._kernel.set_blocking(self._fd, bool(flag))
+
+    def getblocking(self) -> bool:
+        """False if the timeout is 0."""
+        return self._timeout_ns != 0
+
+    def settimeout(self, timeout: Any, /) -> None:
+        """Seconds of virtual time that a call may wait; None waits for ever, 0 not at all."""
+        self._timeout_ns = socket_timeout_ns(timeout)
+        self._kernel.set_blocking(self._fd, timeout is None)
+
+    def gettimeout(self) -> float | None:
+        """The timeout in seconds, or None."""
+        return None if self._timeout_ns < 0 else self._timeout_ns / 1e9
+
+    # The descriptor ---------------------------------------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        """The descriptor; -1 when closed."""
+        return self._fd
+
+    def detach(self) -> int:
+        """Give the descriptor away: the object is closed, the socket is not."""
+        fd, self._fd = self._fd, -1
+        return fd
+
+    def close(self) -> None:
+        """Close the socket; a second time does nothing."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            answer = self._kernel.close(fd)
+            if isinstance(answer, Fail) and answer.errno != _ECONNRESET:
+                raise raised(answer)

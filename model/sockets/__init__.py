@@ -1,0 +1,1 @@
+"""Sockets as programs hold them: descriptors, their common state, options, bind rules, and connect's life."""

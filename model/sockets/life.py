@@ -1,0 +1,250 @@
+"""The life of a socket as programs see it: unconnected, connecting, connected, and the names it has meanwhile.
+
+`connect` looks at this life first, and only then at TCP's state. A non-blocking connect answers EINPROGRESS and
+leaves the life CONNECTING, even when the handshake was over before the call returned, as on loopback. Whoever wants
+to know asks again: the second connect brings the life up to date, and reports what became of the attempt. Read the
+error with SO_ERROR first, and that second connect finds nothing to report: it says ECONNABORTED, once.
+
+UDP sockets stay UNCONNECTED in this sense for ever; their connect is their own (udp/calls.py).
+
+Not here: AF_UNSPEC, connect of a blocking socket.
+"""
+
+from __future__ import annotations
+
+import errno
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from ..endpoint import Endpoint, Life
+from ..rules import Machine
+from ..tcp.block import Tcb
+from ..tcp.ends import disconnect
+from ..tcp.machine import TCP, TcpEvent
+from ..values.addresses import ANY, LOOPBACK, Address, is_local, may_be_bound, target
+from ..values.constants import TcpState
+from ..values.results import OK, Answer, Block, Done, Fail
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+U, G, C, D = Life.UNCONNECTED, Life.CONNECTING, Life.CONNECTED, Life.DISCONNECTING
+ANY_LIFE = tuple(Life)
+
+
+class LifeEvent(IntEnum):
+    """Calls that look at the life of a socket before they look at its protocol."""
+
+    CONNECT = 0
+    SHUTDOWN = 1
+    BIND = 2
+    GETSOCKNAME = 3
+    GETPEERNAME = 4
+    GETSOCKOPT = 5
+    SETSOCKOPT = 6
+
+
+SOCKET = Machine("socket", "Life of a TCP socket: connect in progress", Life, LifeEvent, field="life")
+
+# ---------------------------------------------------------------- connect
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT, stays=(U,), when=lambda s, addr, host: s.state is not TcpState.CLOSED,
+    cite="connect(2), EISCONN; inet_stream_connect, SS_UNCONNECTED",
+)  # fmt: skip
+def connect_on_listener(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """A listening socket cannot connect: EISCONN."""
+    return Fail(errno.EISCONN)
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT, stays=(U,), when=lambda s, addr, host: not (addr[0] == ANY or is_local(addr[0])),
+    cite="connect(2), ENETUNREACH; tcp_v4_connect",
+)  # fmt: skip
+def connect_without_route(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """Only loopback exists here: ENETUNREACH for everything else."""
+    return Fail(errno.ENETUNREACH)
+
+
+def _pair_taken(tcb: Tcb, address: Address, host: Host) -> bool:
+    if not tcb.holds_port:
+        return False
+    remote = target(address, tcb.local)
+    local = (LOOPBACK if tcb.local[0] == ANY else tcb.local[0], tcb.local[1])
+    other = host.connections.get((local, remote))
+    return other is not None and host.tcb(other).state is not TcpState.TIME_WAIT
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT, stays=(U,), when=_pair_taken, cite="connect(2), EADDRNOTAVAIL; __inet_check_established",
+)  # fmt: skip
+def connect_where_pair_is_taken(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """Another connection has the same two addresses and ports: EADDRNOTAVAIL."""
+    return Fail(errno.EADDRNOTAVAIL)
+
+
+@SOCKET.rule(on=LifeEvent.CONNECT, moves={U: G}, cite="connect(2), EINPROGRESS; RFC 9293 §3.10.1")
+def connect_starts(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """The attempt begins; the answer is EINPROGRESS even if the handshake is over before connect returns.
+    The socket was locked by this very call, so the peer's answer waits for its end.
+    A connection of the same pair that rests in TIME-WAIT makes way (tcp_twsk_unique)."""
+    tcb.remote = target(address, tcb.local)
+    if tcb.local[0] == ANY:
+        tcb.local = (LOOPBACK, tcb.local[1])
+    if not tcb.holds_port:
+        host.ports.bind_ephemeral(tcb, host)
+    resting = host.connections.get((tcb.local, tcb.remote))
+    if resting is not None:
+        host.remove(host.tcb(resting))
+    host.connections[tcb.local, tcb.remote] = tcb.number
+    TCP.fire(host.trail, TcpEvent.ACTIVE_OPEN, tcb, host)
+    return Fail(errno.EINPROGRESS) if tcb.nonblocking else Block("the connection to be established")
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT, stays=(G,), when=lambda s, addr, host: s.state in (TcpState.SYN_SENT, TcpState.SYN_RECEIVED),
+    cite="connect(2), EALREADY",
+)  # fmt: skip
+def connect_asked_again_in_progress(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """The first attempt is still in progress: EALREADY."""
+    return Fail(errno.EALREADY) if tcb.nonblocking else Block("the connection to be established")
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT, moves={G: U},
+    when=lambda s, addr, host: s.state is TcpState.CLOSED and s.error != 0,
+    cite="connect(2); inet_stream_connect, sock_error",
+)  # fmt: skip
+def connect_asked_again_reports_failure(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """The attempt failed: this connect reports the pending error, and the next one starts anew."""
+    error = tcb.take_error()
+    disconnect(tcb, host)
+    return Fail(error)
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT, moves={G: U}, when=lambda s, addr, host: s.state is TcpState.CLOSED,
+    cite="inet_stream_connect: sock_error, or else ECONNABORTED",
+)  # fmt: skip
+def connect_asked_again_too_late(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """The attempt failed, and its error was read already: ECONNABORTED, once; the next connect starts anew."""
+    disconnect(tcb, host)
+    return Fail(errno.ECONNABORTED)
+
+
+@SOCKET.rule(on=LifeEvent.CONNECT, moves={G: C}, cite="connect(2)")
+def connect_asked_again_succeeds(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """The attempt has succeeded meanwhile: this connect says so, wherever it was asked to connect to."""
+    return OK
+
+
+@SOCKET.rule(on=LifeEvent.CONNECT, stays=(C,), cite="connect(2), EISCONN")
+def connect_when_connected(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """Connected already: EISCONN, even after the connection has ended."""
+    return Fail(errno.EISCONN)
+
+
+@SOCKET.rule(on=LifeEvent.CONNECT, stays=(D,), cite="inet_stream_connect, default")
+def connect_after_failed_shutdown(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """The failed attempt was shut down before anyone asked for its end: EINVAL, for ever."""
+    return Fail(errno.EINVAL)
+
+
+# ---------------------------------------------------------------- shutdown
+
+
+@SOCKET.rule(
+    on=LifeEvent.SHUTDOWN, moves={G: U}, when=lambda s, how, host: s.state is TcpState.SYN_SENT, cite="inet_shutdown",
+)  # fmt: skip
+def shutdown_ends_attempt(tcb: Tcb, how: int, host: Host) -> Answer:
+    """Shutting down an attempt in progress ends it."""
+    return TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, how, host)  # type: ignore[no-any-return]
+
+
+@SOCKET.rule(
+    on=LifeEvent.SHUTDOWN, moves={G: D}, when=lambda s, how, host: s.state in (TcpState.CLOSED, TcpState.SYN_RECEIVED),
+    cite="inet_shutdown, SS_DISCONNECTING",
+)  # fmt: skip
+def shutdown_of_failed_attempt(tcb: Tcb, how: int, host: Host) -> Answer:
+    """The attempt had failed already: the socket can never connect again."""
+    return TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, how, host)  # type: ignore[no-any-return]
+
+
+@SOCKET.rule(on=LifeEvent.SHUTDOWN, moves={G: C}, cite="inet_shutdown, SS_CONNECTED")
+def shutdown_notices_success(tcb: Tcb, how: int, host: Host) -> Answer:
+    """The attempt had succeeded, which shutdown is the first to notice."""
+    return TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, how, host)  # type: ignore[no-any-return]
+
+
+@SOCKET.rule(on=LifeEvent.SHUTDOWN, stays=(U, C, D), cite="shutdown(2)")
+def shutdown_concerns_protocol(tcb: Tcb, how: int, host: Host) -> Answer:
+    """The life of the socket does not change: what happens is TCP's affair."""
+    return TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, how, host)  # type: ignore[no-any-return]
+
+
+# ---------------------------------------------------------------- names
+
+
+@SOCKET.rule(
+    on=LifeEvent.BIND, stays=ANY_LIFE, when=lambda s, addr, host: not may_be_bound(addr[0]),
+    cite="bind(2), EADDRNOTAVAIL",
+)  # fmt: skip
+def bind_to_foreign_address(end: Endpoint, address: Address, host: Host) -> Answer:
+    """The address is not one of this host: EADDRNOTAVAIL."""
+    return Fail(errno.EADDRNOTAVAIL)
+
+
+@SOCKET.rule(
+    on=LifeEvent.BIND, stays=ANY_LIFE, when=lambda s, addr, host: s.holds_port or host.is_open(s),
+    cite="bind(2), EINVAL; inet_bind",
+)  # fmt: skip
+def bind_again(end: Endpoint, address: Address, host: Host) -> Answer:
+    """It has a port already: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@SOCKET.rule(
+    on=LifeEvent.BIND, stays=ANY_LIFE,
+    when=lambda s, addr, host: addr[1] != 0 and host.ports_of(s).conflicts(s, addr[0], addr[1], host),
+    cite="bind(2), EADDRINUSE",
+)  # fmt: skip
+def bind_where_another_is(end: Endpoint, address: Address, host: Host) -> Answer:
+    """Another socket holds this port on an overlapping address: EADDRINUSE, and an address bound earlier is forgotten."""  # noqa: E501
+    end.local = (ANY, end.local[1])
+    return Fail(errno.EADDRINUSE)
+
+
+@SOCKET.rule(on=LifeEvent.BIND, stays=ANY_LIFE, cite="bind(2)")
+def bind_takes_address(end: Endpoint, address: Address, host: Host) -> Answer:
+    """The socket has this name now; port 0 stands for a free port of the ephemeral range."""
+    end.local = address
+    end.ip_bound = end.ip_bound or address[0] != ANY
+    end.port_bound = address[1] != 0
+    ports = host.ports_of(end)
+    if address[1]:
+        ports.hold(end)
+    else:
+        ports.bind_ephemeral(end, host)
+    host.bound(end)
+    return OK
+
+
+@SOCKET.rule(on=LifeEvent.GETSOCKNAME, stays=ANY_LIFE, cite="getsockname(2)")
+def getsockname_tells_own_name(end: Endpoint, host: Host) -> Answer:
+    """The own address and port, 0.0.0.0 and 0 as long as there are none."""
+    return Done(end.local)
+
+
+@SOCKET.rule(
+    on=LifeEvent.GETPEERNAME, stays=ANY_LIFE, when=lambda s, host: host.has_peer(s), cite="getpeername(2)",
+)  # fmt: skip
+def getpeername_tells_peer(end: Endpoint, host: Host) -> Answer:
+    """The peer's address and port."""
+    return Done(end.remote)
+
+
+@SOCKET.rule(on=LifeEvent.GETPEERNAME, stays=ANY_LIFE, cite="getpeername(2), ENOTCONN; inet_getname")
+def getpeername_without_peer(end: Endpoint, host: Host) -> Answer:
+    """Not connected, not yet, or no more: ENOTCONN."""
+    return Fail(errno.ENOTCONN)

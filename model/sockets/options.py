@@ -1,0 +1,232 @@
+"""getsockopt and setsockopt: each option is a row that says how it is read, set, clamped, and whether it is modelled.
+
+*Modelled* options change what the model does; there are no merely stored ones yet. What is asked for is not what is
+granted: the kernel doubles SO_SNDBUF and SO_RCVBUF to pay for its own overhead and keeps both within bounds
+(socket(7)).
+
+An option without a row answers ENOPROTOOPT in the kernel only if the kernel does not know it either; the model cannot
+tell, and so raises `NotModelled` instead of guessing.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ..endpoint import Endpoint
+from ..tcp.block import Tcb
+from ..tcp.output import push_pending
+from ..udp.machine import UdpSocket
+from ..values.constants import (
+    AF_INET,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    SO_ACCEPTCONN,
+    SO_DOMAIN,
+    SO_ERROR,
+    SO_MEMINFO,
+    SO_PROTOCOL,
+    SO_RCVBUF,
+    SO_REUSEADDR,
+    SO_SNDBUF,
+    SO_TYPE,
+    SOCK_DGRAM,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    TCP_INFO,
+    TCP_NODELAY,
+    TcpState,
+)
+from ..values.results import OK, Answer, Done, Fail
+from .life import ANY_LIFE, SOCKET, LifeEvent
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+
+class NotModelled(NotImplementedError):
+    """The scenario asks for something the model does not have. Never an answer, always a sentence."""
+
+
+@attrs.frozen
+class Option:
+    """One socket option. `set` is None for one that can only be read; then setting it answers ENOPROTOOPT."""
+
+    name: str
+    get: Callable[[Any, Host], int | bytes]
+    set: Callable[[Any, int, Host], None] | None = None
+    tcp_only: bool = False
+
+
+def _set_sndbuf(end: Endpoint, value: int, host: Host) -> None:
+    value = min(value, host.profile.wmem_max) if value >= 0 else host.profile.wmem_max
+    end.sndbuf = max(value * 2, host.profile.sndbuf_min)
+    end.sndbuf_locked = True
+
+
+def _set_rcvbuf(end: Endpoint, value: int, host: Host) -> None:
+    value = min(value, host.profile.rmem_max) if value >= 0 else host.profile.rmem_max
+    end.rcvbuf = max(value * 2, host.profile.rcvbuf_min)
+    end.rcvbuf_locked = True
+    if isinstance(end, Tcb) and end.state is not TcpState.CLOSED:
+        end.resized = True
+
+
+def _set_reuse(end: Endpoint, value: int, host: Host) -> None:
+    end.reuse_address = bool(value)
+
+
+def _set_nodelay(tcb: Tcb, value: int, host: Host) -> None:
+    tcb.nodelay = bool(value)
+    if value:
+        push_pending(tcb, host)
+
+
+_TCP_INFO = struct.Struct("=8B24I")
+
+
+def _tcp_info(tcb: Tcb, host: Host) -> bytes:
+    """The first 104 bytes of struct tcp_info. Modelled: state, retransmits, probes, backoff, scales, rto, ato, MSSs,
+    unacked, ssthresh, cwnd; the other fields are 0."""
+    scales = tcb.snd_scale | tcb.rcv_scale << 4
+    head = (int(tcb.state), 0, tcb.retransmits, tcb.probes, tcb.backoff, 0, scales, 0)
+    words = [0] * 24
+    words[0] = tcb.rto_ns // 1000
+    words[1] = tcb.ato_ns // 1000
+    words[2] = tcb.mss
+    words[3] = tcb.rcv_mss
+    words[4] = len(tcb.accept_queue) if tcb.state is TcpState.LISTEN else tcb.in_flight
+    words[5] = tcb.backlog_limit if tcb.state is TcpState.LISTEN else 0
+    words[18] = min(tcb.ssthresh, 0x7FFFFFFF)
+    words[19] = tcb.cwnd
+    words[20] = tcb.advertised_mss
+    return _TCP_INFO.pack(*head, *words)
+
+
+def _meminfo(end: Endpoint, host: Host) -> bytes:
+    """SO_MEMINFO's nine numbers. Modelled: rmem_alloc, rcvbuf, sndbuf, wmem_queued, drops; the others are 0."""
+    rmem = end.rmem if isinstance(end, Tcb | UdpSocket) else 0
+    queued = end.wmem if isinstance(end, Tcb) else 0
+    return struct.pack("=9I", rmem, end.rcvbuf, 0, end.sndbuf, 0, queued, 0, 0, end.drops)
+
+
+OPTIONS: dict[tuple[int, int], Option] = {
+    (SOL_SOCKET, SO_ERROR): Option("SO_ERROR", lambda e, h: e.take_error()),
+    (SOL_SOCKET, SO_SNDBUF): Option("SO_SNDBUF", lambda e, h: e.sndbuf, _set_sndbuf),
+    (SOL_SOCKET, SO_RCVBUF): Option("SO_RCVBUF", lambda e, h: e.rcvbuf, _set_rcvbuf),
+    (SOL_SOCKET, SO_REUSEADDR): Option("SO_REUSEADDR", lambda e, h: int(e.reuse_address), _set_reuse),
+    (SOL_SOCKET, SO_TYPE): Option("SO_TYPE", lambda e, h: SOCK_STREAM if e.is_tcp else SOCK_DGRAM),
+    (SOL_SOCKET, SO_ACCEPTCONN): Option("SO_ACCEPTCONN", lambda e, h: int(e.is_tcp and e.state is TcpState.LISTEN)),
+    (SOL_SOCKET, SO_DOMAIN): Option("SO_DOMAIN", lambda e, h: AF_INET),
+    (SOL_SOCKET, SO_PROTOCOL): Option("SO_PROTOCOL", lambda e, h: IPPROTO_TCP if e.is_tcp else IPPROTO_UDP),
+    (SOL_SOCKET, SO_MEMINFO): Option("SO_MEMINFO", _meminfo),
+    (IPPROTO_TCP, TCP_NODELAY): Option("TCP_NODELAY", lambda t, h: int(t.nodelay), _set_nodelay, tcp_only=True),
+    (IPPROTO_TCP, TCP_INFO): Option("TCP_INFO", _tcp_info, tcp_only=True),
+}
+
+
+def _option(level: int, number: int) -> Option:
+    option = OPTIONS.get((level, number))
+    if option is None:
+        raise NotModelled(
+            f"socket option {number} of level {level} is not modelled yet; modelled are: "
+            + ", ".join(row.name for row in OPTIONS.values())
+        )
+    return option
+
+
+def _is_foreign(end: Endpoint, option: Option) -> bool:
+    return option.tcp_only and not isinstance(end, Tcb)
+
+
+def _set_foreign(end: Endpoint, option: Option, value: int | bytes, host: Host) -> bool:
+    return _is_foreign(end, option)
+
+
+@SOCKET.rule(
+    on=LifeEvent.GETSOCKOPT,
+    stays=ANY_LIFE,
+    when=lambda end, option, buflen, host: _is_foreign(end, option),
+    cite="getsockopt(2); udp_getsockopt hands other levels to IP",
+)
+def option_of_other_protocol(end: Endpoint, option: Option, buflen: int, host: Host) -> Answer:
+    """A TCP option asked of a socket that is not TCP: EOPNOTSUPP."""
+    return Fail(errno.EOPNOTSUPP)
+
+
+@SOCKET.rule(
+    on=LifeEvent.GETSOCKOPT,
+    stays=ANY_LIFE,
+    when=lambda end, option, buflen, host: option.name == "SO_ERROR",
+    cite="socket(7), SO_ERROR",
+)
+def pending_error_is_read(end: Endpoint, option: Option, buflen: int, host: Host) -> Answer:
+    """The pending error, or 0; it is thereby reported, and gone."""
+    return _shaped(option.get(end, host), buflen)
+
+
+@SOCKET.rule(on=LifeEvent.GETSOCKOPT, stays=ANY_LIFE, cite="getsockopt(2); socket(7); tcp(7)")
+def option_is_read(end: Endpoint, option: Option, buflen: int, host: Host) -> Answer:
+    """The option's present value; for a buffer size what was granted, which is not what was asked for."""
+    return _shaped(option.get(end, host), buflen)
+
+
+def _shaped(value: int | bytes, buflen: int) -> Done:
+    """The value in the form asked for: an int for `buflen` 0, else at most so many bytes."""
+    if isinstance(value, bytes):
+        return Done(value[:buflen] if buflen else int.from_bytes(value[:4], "little", signed=True))
+    return Done(value.to_bytes(4, "little", signed=True)[:buflen] if buflen else value)
+
+
+@SOCKET.rule(on=LifeEvent.SETSOCKOPT, stays=ANY_LIFE, when=_set_foreign, cite="setsockopt(2); udp_setsockopt")
+def option_is_not_for_this_protocol(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
+    """A TCP option set on a socket that is not TCP: ENOPROTOOPT."""
+    return Fail(errno.ENOPROTOOPT)
+
+
+@SOCKET.rule(
+    on=LifeEvent.SETSOCKOPT,
+    stays=ANY_LIFE,
+    when=lambda end, option, value, host: not isinstance(value, int) and len(value) < 4,
+    cite="setsockopt(2), EINVAL",
+)
+def option_value_is_too_short(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
+    """Fewer bytes than an int has: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@SOCKET.rule(
+    on=LifeEvent.SETSOCKOPT,
+    stays=ANY_LIFE,
+    when=lambda end, option, value, host: option.set is None,
+    cite="socket(7): read-only options",
+)
+def option_can_only_be_read(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
+    """The option can only be read: ENOPROTOOPT."""
+    return Fail(errno.ENOPROTOOPT)
+
+
+@SOCKET.rule(on=LifeEvent.SETSOCKOPT, stays=ANY_LIFE, cite="setsockopt(2); socket(7)")
+def option_is_set(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
+    """The option takes effect. Of a buffer size the double is granted, to pay for overhead, within bounds."""
+    assert option.set is not None
+    option.set(end, value if isinstance(value, int) else int.from_bytes(value[:4], "little", signed=True), host)
+    return OK
+
+
+def getsockopt(end: Endpoint, level: int, number: int, buflen: int, host: Host) -> Answer:
+    """The value: an int if `buflen` is 0, else at most `buflen` bytes of it."""
+    return SOCKET.fire(  # type: ignore[no-any-return]
+        host.trail, LifeEvent.GETSOCKOPT, end, _option(level, number), buflen, host
+    )
+
+
+def setsockopt(end: Endpoint, level: int, number: int, value: int | bytes, host: Host) -> Answer:
+    """Set the option. EINVAL for a value shorter than an int, ENOPROTOOPT for an option that can only be read."""
+    return SOCKET.fire(  # type: ignore[no-any-return]
+        host.trail, LifeEvent.SETSOCKOPT, end, _option(level, number), value, host
+    )

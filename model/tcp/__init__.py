@@ -1,0 +1,1 @@
+"""TCP: control block, user calls, handshake, segment arrival, output, windows, memory, timers."""

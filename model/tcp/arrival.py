@@ -1,0 +1,499 @@
+"""Segment arrival in the synchronized states, phase by phase (RFC 9293 §3.10.7.4).
+
+Each phase asks one question of the segment: is it in the window? does it reset? does it carry a SYN? what does it
+acknowledge? what text does it bring? a FIN? And last: what is to be sent in answer? In each phase at most one rule
+fires; a rule that answers DROP ends the processing.
+
+Not here: out-of-order text (dropped and asked for again), PAWS, urgent data, security compartments (the RFC's third
+check is no check any more). Sequence numbers count on without wrapping (values/segments.py).
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from ..choices import RECEIVE_MEMORY
+from ..values.constants import TcpFlag, TcpState
+from ..values.segments import Segment
+from . import memory
+from .block import Tcb, Timer
+from .calls import SYNCHRONIZED
+from .ends import abort, finish, rest
+from .handshake import DROP
+from .machine import RECEIVE_BUFFER, SEND_BUFFER, TCP, ReceiveBuffer, SendBuffer, TcpEvent
+from .output import (
+    answer_now,
+    arm_retransmission,
+    delay_ack,
+    note_round_trip,
+    probe_interval_ns,
+    push_pending,
+    reset_in_answer,
+    send_ack,
+)
+from .windows import (
+    ack_soon,
+    acknowledges_quickly,
+    bound_mss,
+    grow_send_buffer,
+    is_half_full,
+    note_data,
+    select_window,
+)
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+S = TcpState
+_SYN, _ACK, _RST, _FIN, _PSH = (int(f) for f in (TcpFlag.SYN, TcpFlag.ACK, TcpFlag.RST, TcpFlag.FIN, TcpFlag.PSH))
+
+E = TcpEvent
+PHASES = {
+    S.LISTEN: (E.SEGMENT_RESET, E.SEGMENT_ACK, E.SEGMENT_SYN),
+    S.SYN_SENT: (E.SEGMENT_ACK, E.SEGMENT_RESET, E.SEGMENT_SYN),
+    S.TIME_WAIT: (E.SEGMENT_RESET, E.SEGMENT_TEXT),
+    S.CLOSED: (E.SEGMENT_SEQUENCE,),
+}
+SYNCHRONIZED_PHASES = (
+    E.SEGMENT_SEQUENCE, E.SEGMENT_RESET, E.SEGMENT_SYN, E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_FIN,
+    E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
+)  # fmt: skip
+
+
+def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Process one segment: each phase in turn, until one of them is done with it."""
+    for phase in PHASES.get(tcb.state, SYNCHRONIZED_PHASES):
+        if TCP.offer(host.trail, phase, tcb, segment, host):
+            return
+
+
+# ---------------------------------------------------------------- first: sequence number
+
+
+def _outside(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    if segment.end < tcb.rcv_wup or segment.seq > tcb.rcv_nxt + tcb.receive_window:
+        return True
+    return segment.end > tcb.rcv_nxt + tcb.receive_window and bool(tcb.received) and len(segment.data) > 0
+
+
+def _not_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    quiet = bool(segment.flags & _RST) or (
+        not segment.data and host.now_ns - tcb.last_challenge_ns < host.profile.challenge_ns
+    )
+    return quiet and _outside(tcb, segment, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_SEQUENCE, stays=(S.SYN_RECEIVED, *SYNCHRONIZED), when=_not_again,
+    cite="RFC 9293 §3.10.7.4, first; tcp_invalid_ratelimit in tcp(7)",
+)  # fmt: skip
+def segment_outside_window_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It lies outside the window and is a reset, or another was answered a moment ago: two ends must not answer for ever."""  # noqa: E501
+    tcb.drops += segment.merged
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_SEQUENCE, stays=(S.SYN_RECEIVED, *SYNCHRONIZED), when=_outside,
+    cite="RFC 9293 §3.10.7.4, first: check sequence number",
+)  # fmt: skip
+def segment_outside_window(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It lies outside the receive window: it is dropped, and an acknowledgement says what is expected."""
+    tcb.drops += segment.merged
+    if not segment.data:
+        tcb.last_challenge_ns = host.now_ns
+    send_ack(tcb, host)
+    return DROP
+
+
+@TCP.rule(on=E.SEGMENT_SEQUENCE, stays=(S.CLOSED,), cite="tcp_rcv_state_process, TCP_CLOSE")
+def segment_meets_closed_socket(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It waited for the end of a call during which the connection ended: it is dropped."""
+    tcb.drops += segment.merged
+    return DROP
+
+
+# ---------------------------------------------------------------- second: RST
+
+
+def _resets(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    return bool(segment.flags & _RST)
+
+
+@TCP.rule(
+    on=E.SEGMENT_RESET, moves={S.CLOSE_WAIT: S.CLOSED}, when=_resets,
+    cite="RFC 9293 §3.10.7.4, second; tcp_reset: EPIPE in CLOSE-WAIT",
+)  # fmt: skip
+def reset_after_peers_fin(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """The peer had closed its direction and now resets: EPIPE is pending, because only sending was left.
+    RFC 9293 signals "connection reset" here as everywhere; Linux tells the writer what it will see."""
+    abort(tcb, errno.EPIPE, host)
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_RESET,
+    moves=dict.fromkeys((S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2, S.CLOSING, S.LAST_ACK), S.CLOSED), when=_resets,
+    cite="RFC 9293 §3.10.7.4, second: check the RST bit",
+)  # fmt: skip
+def reset_aborts_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """The peer resets the connection: ECONNRESET is pending, both directions are shut, what was unsent is gone."""
+    abort(tcb, errno.ECONNRESET, host)
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_RESET, moves={S.TIME_WAIT: S.CLOSED}, when=_resets, cite="RFC 1337 §3; tcp_rfc1337 in tcp(7)",
+    unconfirmed="after both FINs nobody on loopback has a reason to reset",
+)  # fmt: skip
+def reset_ends_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """A reset ends TIME-WAIT early."""
+    abort(tcb, 0, host)
+    return DROP
+
+
+# ---------------------------------------------------------------- fourth: SYN
+
+
+@TCP.rule(
+    on=E.SEGMENT_SYN, stays=SYNCHRONIZED, when=lambda tcb, seg, host: bool(seg.flags & _SYN),
+    cite="RFC 9293 §3.10.7.4, fourth; RFC 5961 §4.2",
+)  # fmt: skip
+def syn_in_connection_is_challenged(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """A SYN in an open connection may be forged: an acknowledgement says so, and nothing changes."""
+    send_ack(tcb, host)
+    return DROP
+
+
+# ---------------------------------------------------------------- fifth: ACK
+
+_ACKED = {
+    SendBuffer.EMPTY: (SendBuffer.EMPTY,),
+    SendBuffer.ROOM: (SendBuffer.ROOM, SendBuffer.EMPTY),
+    SendBuffer.FULL: (SendBuffer.FULL, SendBuffer.ROOM, SendBuffer.EMPTY),
+}
+
+
+@TCP.rule(
+    on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: seg.ack > tcb.snd_nxt,
+    cite="RFC 9293 §3.10.7.4, fifth", unconfirmed="on loopback nobody acknowledges what was not sent",
+)  # fmt: skip
+def ack_of_the_future(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It acknowledges something not sent yet: an acknowledgement goes back and the segment is dropped."""
+    send_ack(tcb, host)
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: seg.ack > tcb.snd_una,
+    shows={SEND_BUFFER: _ACKED}, cite="RFC 9293 §3.10.7.4, fifth: SND.UNA < SEG.ACK =< SND.NXT",
+)  # fmt: skip
+def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The peer has these bytes: they leave the send buffer, which makes room and may make it writable again."""
+    tcb.probes = tcb.retransmits = 0
+    _update_window(tcb, segment, host)
+    tcb.snd_una = segment.ack
+    freed = 0
+    sent_ns = tcb.unacked[0].sent_ns
+    while tcb.unacked and tcb.unacked[0].end <= segment.ack:
+        buffer = tcb.unacked.popleft()
+        freed += buffer.segments
+        sent_ns = buffer.sent_ns
+        tcb.in_flight -= buffer.segments
+        memory.let_go(tcb, buffer, host)
+    _open_cwnd(tcb, freed)
+    tcb.backoff = 0
+    if freed:
+        note_round_trip(tcb, host.now_ns - sent_ns, host)
+    if tcb.snd_una >= tcb.tail_probed_at:
+        tcb.tail_probed_at = 0
+    arm_retransmission(tcb, host)
+    grow_send_buffer_if_wanted(tcb, host)
+    if tcb.snd_una == tcb.write_seq and tcb.write_shut:
+        TCP.offer(host.trail, TcpEvent.OUR_FIN_ACKED, tcb, segment, host)
+
+
+def _open_cwnd(tcb: Tcb, freed: int) -> None:
+    """Slow start and congestion avoidance as Reno does them (RFC 5681 §3.1), only while the window is really used."""
+    if tcb.cwnd < tcb.ssthresh and tcb.cwnd < 2 * tcb.in_flight_max:
+        tcb.cwnd = min(tcb.cwnd + freed, tcb.ssthresh)
+
+
+def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
+    """A send buffer that ran full once grows with the congestion window, unless it was set (`tcp_new_space`)."""
+    if tcb.ran_full and tcb.in_flight < tcb.cwnd:
+        grow_send_buffer(tcb, host.profile)
+        if tcb.writable:
+            tcb.ran_full = False
+
+
+@TCP.rule(on=E.SEGMENT_ACK, stays=SYNCHRONIZED, cite="RFC 9293 §3.10.7.4, fifth: window update")
+def ack_updates_window(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """It acknowledges nothing new, but may say that the window has changed."""
+    _update_window(tcb, segment, host)
+
+
+def _update_window(tcb: Tcb, segment: Segment, host: Host) -> None:
+    if not (
+        segment.ack > tcb.snd_una
+        or segment.seq > tcb.snd_wl1
+        or (segment.seq == tcb.snd_wl1 and (segment.window > tcb.snd_wnd or not segment.window))
+    ):
+        return
+    tcb.snd_wl1 = segment.seq
+    if tcb.snd_wnd == segment.window:
+        return
+    tcb.snd_wnd = segment.window
+    if segment.window > tcb.max_window:
+        tcb.max_window = segment.window
+        bound_mss(tcb, host.profile)
+
+
+@TCP.rule(
+    on=E.OUR_FIN_ACKED, moves={S.FIN_WAIT_1: S.FIN_WAIT_2}, cite="RFC 9293 §3.10.7.4, fifth, FIN-WAIT-1",
+)  # fmt: skip
+def our_fin_is_acked(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Our FIN is acknowledged: now only the peer's is missing. An orphan does not wait for it for ever."""
+    if tcb.fd is None and tcb.listener is None:
+        host.set_timer(tcb, Timer.TIME_WAIT, host.profile.fin_wait_2_ns)
+
+
+@TCP.rule(on=E.OUR_FIN_ACKED, moves={S.CLOSING: S.TIME_WAIT}, cite="RFC 9293 §3.10.7.4, fifth, CLOSING")
+def crossed_fin_is_acked(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Both FINs crossed and both are acknowledged: the connection is over, and its addresses rest for a minute."""
+    rest(tcb, host)
+
+
+@TCP.rule(on=E.OUR_FIN_ACKED, moves={S.LAST_ACK: S.CLOSED}, cite="RFC 9293 §3.10.7.4, fifth, LAST-ACK")
+def last_ack_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The peer closed first and now has our FIN too: the connection is over, and nothing rests."""
+    finish(tcb, host)
+
+
+# ---------------------------------------------------------------- seventh: text
+
+
+def _has_text(tcb: Tcb, segment: Segment) -> bool:
+    return len(segment.data) > 0
+
+
+def _new_text(tcb: Tcb, segment: Segment) -> bool:
+    return len(segment.data) > 0 and segment.seq + len(segment.data) > tcb.rcv_nxt
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, moves=dict.fromkeys((S.FIN_WAIT_1, S.FIN_WAIT_2), S.CLOSED),
+    when=lambda tcb, seg, host: tcb.read_shut and _new_text(tcb, seg),
+    cite="RFC 1122 §4.2.2.13; RFC 9293 §3.6.1; tcp_rcv_state_process",
+)  # fmt: skip
+def text_nobody_will_read(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Both directions were shut here and the peer sends still: it is reset, because its data would be lost."""
+    abort(tcb, errno.ECONNRESET, host)
+    reset_in_answer(segment, host)
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=(S.CLOSE_WAIT, S.CLOSING, S.LAST_ACK), when=lambda tcb, seg, host: seg.seq >= tcb.rcv_nxt,
+    cite="RFC 9293 §3.10.7.4, seventh: should not occur; tcp_rcv_state_process",
+)  # fmt: skip
+def nothing_follows_a_fin(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Behind the peer's FIN there is nothing to queue: even a bare acknowledgement is counted as dropped."""
+    tcb.drops += segment.merged
+
+
+_TEXT = {
+    ReceiveBuffer.EMPTY: (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW),
+    ReceiveBuffer.HOLDING: (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW),
+}
+OPEN = (S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2)
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN,
+    when=lambda tcb, seg, host: seg.seq == tcb.rcv_nxt and _has_text(tcb, seg) and not tcb.receive_window,
+    shows={RECEIVE_BUFFER: {ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW,)}},
+    cite="RFC 9293 §3.8.6.1; tcp_data_queue",
+)  # fmt: skip
+def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The window is closed: the text is dropped, and an acknowledgement repeats the window."""
+    tcb.drops += segment.merged
+    ack_soon(tcb, host.profile)
+
+
+def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Over its limit a receive buffer keeps only what fits the memory it has reserved already, in whole pages."""
+    if tcb.rmem <= tcb.rcvbuf or segment.seq != tcb.rcv_nxt or not segment.data or not tcb.received:
+        return False
+    reserved = -(tcb.rmem + tcb.wmem) % host.profile.page
+    return segment.truesize > reserved
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN,
+    when=_finds_no_memory,
+    cite="RFC 9293 §3.10.7.4, seventh; tcp_try_rmem_schedule",
+)  # fmt: skip
+def text_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """It lies in the window, but the receive buffer's memory is used up: it is dropped, and the window is closed."""
+    host.choose(RECEIVE_MEMORY, 0, 1, 0, tcb.number)
+    tcb.drops += segment.merged
+    tcb.quick = 0
+    tcb.no_room = tcb.ack_now = tcb.ack_scheduled = True
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN,
+    when=lambda tcb, seg, host: seg.seq <= tcb.rcv_nxt and _new_text(tcb, seg),
+    shows={RECEIVE_BUFFER: _TEXT}, cite="RFC 9293 §3.10.7.4, seventh: process the segment text",
+)  # fmt: skip
+def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """In order and in the window: the bytes wait for the reader."""
+    if tcb.rmem > tcb.rcvbuf:
+        host.choose(RECEIVE_MEMORY, 0, 1, 1, tcb.number)
+    skip = tcb.rcv_nxt - segment.seq
+    data = segment.data[skip:] if skip else segment.data
+    memory.queue_received(tcb, segment, data, bool(segment.flags & _FIN), host)
+    note_data(tcb, segment.segment_size or len(data), len(data), bool(segment.flags & _PSH), segment.truesize, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=SYNCHRONIZED,
+    when=lambda tcb, seg, host: seg.seq < seg.end <= tcb.rcv_nxt,
+    cite="RFC 9293 §3.10.7.4, first: a duplicate is acknowledged again",
+)  # fmt: skip
+def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Everything in it was received before: it is acknowledged again, at once."""
+    tcb.drops += segment.merged
+    ack_soon(tcb, host.profile)
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN, when=lambda tcb, seg, host: _has_text(tcb, seg), cite="RFC 5681 §4.2",
+    unconfirmed="on loopback text arrives in order",
+)  # fmt: skip
+def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """There is a gap before it: it is dropped, and an acknowledgement repeats what is expected."""
+    send_ack(tcb, host)
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=(S.TIME_WAIT,), when=lambda tcb, seg, host: seg.end > seg.seq, cite="RFC 9293 §3.10.7.4",
+)  # fmt: skip
+def segment_in_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """The peer repeats itself: it is acknowledged again, and TIME-WAIT begins anew."""
+    rest(tcb, host)
+    host.transmit(Segment(tcb.local, tcb.remote, tcb.snd_nxt, tcb.rcv_nxt, _ACK, 0))
+    return DROP
+
+
+# ---------------------------------------------------------------- eighth: FIN
+
+
+def _fin_in_order(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    return bool(segment.flags & _FIN) and (tcb.fin_received or segment.end == tcb.rcv_nxt + 1)
+
+
+def _take_fin(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The FIN takes its place behind the data; if it came with text it is there already."""
+    if not tcb.fin_received:
+        memory.queue_received(tcb, segment, b"", True, host)
+    tcb.ack_scheduled = True
+    tcb.read_shut = True
+
+
+_FIN_VIEW = {
+    ReceiveBuffer.EMPTY: (ReceiveBuffer.ENDED,),
+    ReceiveBuffer.HOLDING: (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW),
+    ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW,),
+    ReceiveBuffer.ENDED: (ReceiveBuffer.ENDED,),
+}
+
+
+@TCP.rule(
+    on=E.SEGMENT_FIN, moves={S.ESTABLISHED: S.CLOSE_WAIT}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
+    cite="RFC 9293 §3.10.7.4, eighth: check the FIN bit, ESTABLISHED",
+)  # fmt: skip
+def fin_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The peer has no more to send: end of file follows the data already queued. Its acknowledgement may wait."""
+    _take_fin(tcb, segment, host)
+    tcb.pingpong = max(tcb.pingpong, host.profile.pingpong_threshold)
+
+
+@TCP.rule(
+    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_1: S.CLOSING}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
+    cite="RFC 9293 §3.10.7.4, eighth, FIN-WAIT-1",
+)  # fmt: skip
+def fins_cross(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Both sides closed at once: the peer's FIN is acknowledged, ours is still to be."""
+    _take_fin(tcb, segment, host)
+    send_ack(tcb, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_2: S.TIME_WAIT}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
+    cite="RFC 9293 §3.10.7.4, eighth, FIN-WAIT-2",
+)  # fmt: skip
+def peers_fin_ends_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Both directions are closed: the FIN is acknowledged, and the addresses rest for a minute."""
+    _take_fin(tcb, segment, host)
+    send_ack(tcb, host)
+    rest(tcb, host)
+    return DROP
+
+
+# ---------------------------------------------------------------- and last: the answer
+
+
+@TCP.rule(
+    on=E.SEGMENT_PUSH, stays=SYNCHRONIZED, when=lambda tcb, seg, host: bool(tcb.unsent),
+    cite="RFC 9293 §3.10.7.4: the usable window; tcp_data_snd_check",
+)  # fmt: skip
+def waiting_bytes_follow(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Bytes wait to be sent: as many go out as window and Nagle allow now."""
+    _keep_probe_timer(tcb, host)
+    push_pending(tcb, host)
+
+
+def _keep_probe_timer(tcb: Tcb, host: Host) -> None:
+    """The probe timer runs only while the first buffer does not fit the window (`tcp_ack_probe`)."""
+    if not tcb.probing:
+        return
+    if tcb.unsent[0].end <= tcb.snd_una + tcb.snd_wnd:
+        tcb.probing = False
+        tcb.backoff = 0
+        host.stop_timer(tcb, Timer.RETRANSMIT)
+    else:
+        host.set_timer(tcb, Timer.RETRANSMIT, probe_interval_ns(tcb, host))
+
+
+def _ack_is_due(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    if not tcb.ack_scheduled:
+        return False
+    if tcb.ack_now:
+        return True
+    if tcb.rcv_nxt - tcb.rcv_wup > tcb.rcv_mss:
+        if select_window(tcb) >= tcb.rcv_wnd:
+            return True
+        if is_half_full(tcb):
+            return False
+    return acknowledges_quickly(tcb, host.profile)
+
+
+@TCP.rule(on=E.SEGMENT_ANSWER, stays=SYNCHRONIZED, when=_ack_is_due, cite="RFC 9293 §3.8.6.3; __tcp_ack_snd_check")
+def ack_goes_at_once(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """More than a segment is unacknowledged and the window can follow, or the connection is young: no delay."""
+    answer_now(tcb, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_ANSWER, stays=SYNCHRONIZED, when=lambda tcb, seg, host: tcb.ack_scheduled,
+    cite="RFC 1122 §4.2.3.2; RFC 9293 §3.8.6.3",
+)  # fmt: skip
+def ack_is_delayed(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The acknowledgement waits, at most 40 ms, for data to ride on."""
+    if tcb.rcv_nxt - tcb.rcv_wup > tcb.rcv_mss and is_half_full(tcb):
+        tcb.quick = 0
+    delay_ack(tcb, host)

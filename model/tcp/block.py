@@ -1,0 +1,195 @@
+"""The transmission control block: everything one end of a TCP connection knows.
+
+Protocol variables keep the RFC's names (`snd_una`, `rcv_nxt`; RFC 9293 §3.3.1), the acknowledgement policy and the
+memory accounts the kernel's. Two kinds of buffer hold the stream:
+
+- `OutBuffer`, a run of bytes to be sent as one segment: first in `unsent`, after transmission in `unacked`;
+- `InBuffer`, a run of bytes received: neighbours merge when the kernel would merge them.
+
+Each carries a `truesize`, the memory the kernel charges for it, which is what fills a buffer; payload does not
+(`sk_buff.truesize`; see memory.py for the accounts).
+
+Not here: rules. Options that only a lossy or reordering network needs (SACK, timestamps) come with it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import IntEnum
+
+import attrs
+
+from ..endpoint import Endpoint
+from ..values.constants import TcpState
+from ..values.segments import Segment
+
+
+class Timer(IntEnum):
+    """The timers of one control block. Retransmission, probe and connection attempt share the first, as in the
+    kernel.
+    """
+
+    RETRANSMIT = 0
+    DELAYED_ACK = 1
+    TIME_WAIT = 2
+
+
+@attrs.define(eq=False)
+class OutBuffer:
+    """Bytes on their way out, in one piece. `seq` is the number of its first byte."""
+
+    is_draft = True
+    number: int
+    seq: int
+    data: bytearray
+    fin: bool = False
+    push: bool = False
+    syn: bool = False
+    truesize: int = 0
+    segments: int = 1
+    """How many full-sized segments it counts as, once sent (`tcp_skb_pcount`)."""
+    sent_ns: int = 0
+    fragments: int = 0
+    page: int = -1
+    """Where in the page fragments its last byte ends, so that the next can be seen to follow it: see memory.py."""
+
+    @property
+    def end(self) -> int:
+        return self.seq + len(self.data) + self.fin + self.syn
+
+
+@attrs.define(eq=False)
+class InBuffer:
+    """Bytes that arrived and wait for the reader. `shared` names the sender's buffer that it shares pages with."""
+
+    is_draft = True
+    seq: int
+    chunks: list[bytes]
+    length: int
+    truesize: int
+    fragments: int
+    shared: int
+    fin: bool = False
+    offset: int = 0
+    """Bytes of it that were read already; its memory stays charged until all of them are."""
+
+
+@attrs.define(eq=False)
+class Tcb(Endpoint):
+    """One end of a TCP connection, or a listener, or a socket that is neither yet."""
+
+    state: TcpState = TcpState.CLOSED
+    is_tcp = True
+
+    # listener
+    backlog_limit: int = 0
+    accept_queue: deque[int] = attrs.Factory(deque)
+    """Numbers of established children that wait for accept."""
+    listener: int | None = None
+    """The listener that a child belongs to until it is accepted."""
+
+    # send sequence space and window (RFC 9293 §3.3.1)
+    iss: int = 0
+    snd_una: int = 0
+    snd_nxt: int = 0
+    snd_wnd: int = 0
+    snd_wl1: int = 0
+    max_window: int = 0
+    write_seq: int = 0
+    """The number behind the last byte that the program handed over."""
+    pushed_seq: int = 0
+    small_seq: int = 0
+    """End of the last segment smaller than the MSS (Minshall's variant of Nagle's algorithm)."""
+    unsent: deque[OutBuffer] = attrs.Factory(deque)
+    unacked: deque[OutBuffer] = attrs.Factory(deque)
+    ran_full: bool = False
+    """Whether a send or a poll found the send buffer full since it last had room (SOCK_NOSPACE)."""
+    wmem: int = 0
+    """Memory charged to the send buffer, in bytes (`sk_wmem_queued`)."""
+    mss: int = 536
+    nodelay: bool = False
+    cwnd: int = 10
+    ssthresh: int = 1 << 30
+    cwnd_count: int = 0
+    in_flight: int = 0
+    """Segments sent and not acknowledged (`packets_out`)."""
+    in_flight_max: int = 0
+    rto_ns: int = 0
+    srtt_ns: int = 0
+    rttvar_ns: int = 0
+    backoff: int = 0
+    retransmits: int = 0
+    probes: int = 0
+
+    # receive sequence space and window
+    irs: int = 0
+    rcv_nxt: int = 0
+    rcv_wup: int = 0
+    """What rcv_nxt was when the window was last advertised."""
+    rcv_wnd: int = 0
+    """The window then advertised: the peer may send up to rcv_wup + rcv_wnd."""
+    copied_seq: int = 0
+    rcv_ssthresh: int = 0
+    window_clamp: int = 0
+    window_ratio: int = 128
+    rcv_scale: int = 0
+    snd_scale: int = 0
+    advertised_mss: int = 0
+    received: deque[InBuffer] = attrs.Factory(deque)
+    rmem: int = 0
+    """Memory charged to the receive buffer, in bytes (`sk_rmem_alloc`)."""
+    fin_received: bool = False
+    resized: bool = False
+    """Whether SO_RCVBUF was set while the connection stood."""
+
+    # acknowledgement policy
+    rcv_mss: int = 536
+    last_segment_size: int = 0
+    ack_scheduled: bool = False
+    ack_pushed: bool = False
+    ack_pushed_twice: bool = False
+    ack_now: bool = False
+    no_room: bool = False
+    """A segment was dropped for want of memory: the next acknowledgement closes the window."""
+    quick: int = 0
+    pingpong: int = 0
+    ato_ns: int = 0
+    last_received_ns: int = -(1 << 60)
+    last_sent_ns: int = -(1 << 60)
+    last_challenge_ns: int = -(1 << 60)
+
+    # the socket lock: segments that arrive during a call of this socket wait for its end
+    busy: bool = False
+    ack_deferred: bool = False
+    backlog: deque[Segment] = attrs.Factory(deque)
+    backlog_bytes: int = 0
+    """Memory of what waits in the backlog, counted until all of it is processed."""
+
+    timers: list[int | None] = attrs.Factory(lambda: [None, None, None])
+    probing: bool = False
+    """Whether the retransmission timer is a zero-window probe timer at the moment."""
+    tail_probing: bool = False
+    """Whether it is a tail loss probe timer at the moment."""
+    tail_probed_at: int = 0
+    """Where snd_nxt was at the last tail loss probe: one is enough until that is acknowledged; 0 for none."""
+
+    @property
+    def receive_window(self) -> int:
+        """What the peer may still send, in bytes."""
+        return max(0, self.rcv_wup + self.rcv_wnd - self.rcv_nxt)
+
+    @property
+    def readable_bytes(self) -> int:
+        """Bytes that recv could give now."""
+        waiting = self.rcv_nxt - self.copied_seq
+        return waiting - 1 if waiting and self.fin_received else waiting
+
+    @property
+    def unsent_bytes(self) -> int:
+        return self.write_seq - self.snd_nxt
+
+    @property
+    def writable(self) -> bool:
+        """Whether poll says writable: a third of the send buffer is free (`sk_stream_is_writeable`)."""
+        room = self.sndbuf - self.wmem
+        return room >= self.wmem >> 1 and room > 0

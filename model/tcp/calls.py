@@ -1,0 +1,579 @@
+"""The user's calls on a TCP socket: listen, accept, send, recv, shutdown, close, and what each can answer.
+
+`send` only copies: what it answers depends on the room in the send buffer, not on the peer, except that on loopback
+the bytes are with the peer before the call returns and may make room again. `recv` only takes what is there. A call
+that finds nothing to do answers EAGAIN if the socket is non-blocking and `Block` if it is not.
+
+The order of the rules for one call is the order in which the kernel looks: bytes before end of file, end of file
+before a pending error, the error before "not connected".
+
+Not here: connect (its way depends on the socket's life, see sockets/life.py), urgent data, MSG_WAITALL, MSG_MORE,
+SO_RCVLOWAT, SO_LINGER.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from ..choices import SEND_ROOM
+from ..endpoint import Life
+from ..values.constants import MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
+from ..values.results import OK, Answer, Block, Done, Fail
+from . import memory
+from .block import Tcb, Timer
+from .ends import abandon_children, disconnect, unhash
+from .machine import RECEIVE_BUFFER, SEND_BUFFER, TCP, ReceiveBuffer, SendBuffer, TcpEvent
+from .output import push_pending, send_ack, send_fin, send_reset
+from .windows import is_half_full, select_window
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+S = TcpState
+ALL = tuple(s for s in TcpState if s is not S.TIME_WAIT)
+"""Every state that a socket can be in: TIME-WAIT is left to a record of its own (ends.py)."""
+NOT_CONNECTED = (S.CLOSED,)
+CONNECTING = (S.SYN_SENT, S.SYN_RECEIVED)
+SYNCHRONIZED = (S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2, S.CLOSE_WAIT, S.CLOSING, S.LAST_ACK)
+NOT_LISTENING = tuple(s for s in ALL if s is not S.LISTEN)
+
+_EMPTY, _ROOM, _FULL = SendBuffer.EMPTY, SendBuffer.ROOM, SendBuffer.FULL
+
+
+def waits(tcb: Tcb, flags: int) -> bool:
+    """Whether this call may wait: neither O_NONBLOCK nor MSG_DONTWAIT."""
+    return not (tcb.nonblocking or flags & MSG_DONTWAIT)
+
+
+# ---------------------------------------------------------------- listen and accept
+
+
+@TCP.rule(
+    on=TcpEvent.PASSIVE_OPEN, stays=ALL, when=lambda tcb, backlog, host: tcb.life is not Life.UNCONNECTED,
+    cite="listen(2); inet_listen",
+)  # fmt: skip
+def listen_on_used_socket(tcb: Tcb, backlog: int, host: Host) -> Answer:
+    """A socket that connects, is connected, or failed to connect cannot listen: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@TCP.rule(
+    on=TcpEvent.PASSIVE_OPEN, stays=(S.CLOSED,), when=lambda tcb, backlog, host: not host.ports.may_listen(tcb, host),
+    cite="listen(2), EADDRINUSE; inet_csk_listen_start",
+)  # fmt: skip
+def listen_where_another_listens(tcb: Tcb, backlog: int, host: Host) -> Answer:
+    """Another socket listens on this address and port: EADDRINUSE."""
+    return Fail(errno.EADDRINUSE)
+
+
+@TCP.rule(on=TcpEvent.PASSIVE_OPEN, moves={S.CLOSED: S.LISTEN}, cite="RFC 9293 §3.10.1, OPEN in CLOSED, passive")
+def listen_starts(tcb: Tcb, backlog: int, host: Host) -> Answer:
+    """The socket begins to listen; without a bound port it gets an ephemeral one."""
+    if not tcb.holds_port:
+        host.ports.bind_ephemeral(tcb, host)
+    tcb.backlog_limit = min(backlog, host.profile.somaxconn) if backlog >= 0 else host.profile.somaxconn
+    host.listeners.append(tcb.number)
+    return OK
+
+
+@TCP.rule(on=TcpEvent.PASSIVE_OPEN, stays=(S.LISTEN,), cite="listen(2); inet_listen, old_state == TCP_LISTEN")
+def listen_again(tcb: Tcb, backlog: int, host: Host) -> Answer:
+    """Listening already: only the length of the accept queue changes."""
+    tcb.backlog_limit = min(backlog, host.profile.somaxconn) if backlog >= 0 else host.profile.somaxconn
+    return OK
+
+
+@TCP.rule(
+    on=TcpEvent.PASSIVE_OPEN, stays=tuple(s for s in ALL if s not in (S.CLOSED, S.LISTEN)),
+    cite="listen(2); inet_listen",
+    unconfirmed="a socket in these states has a life other than UNCONNECTED, which an earlier rule answers",
+)  # fmt: skip
+def listen_while_connected(tcb: Tcb, backlog: int, host: Host) -> Answer:
+    """Neither closed nor listening: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@TCP.rule(on=TcpEvent.ACCEPT, stays=NOT_LISTENING, cite="accept(2), EINVAL")
+def accept_without_listen(tcb: Tcb, host: Host) -> Answer:
+    """Only a listening socket accepts: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@TCP.rule(
+    on=TcpEvent.ACCEPT, stays=(S.LISTEN,), when=lambda tcb, host: bool(tcb.accept_queue),
+    cite="accept(2); RFC 9293 §3.10.1",
+)  # fmt: skip
+def accept_gives_connection(tcb: Tcb, host: Host) -> Answer:
+    """The connection that waited longest becomes a socket of its own.
+    It is blocking, whatever the listener is (accept(2): on Linux the new socket inherits no file status flags)."""
+    child = host.tcb(tcb.accept_queue.popleft())
+    child.listener = None
+    child.life = Life.CONNECTED
+    return Done((host.open_descriptor(child), child.remote))
+
+
+@TCP.rule(
+    on=TcpEvent.ACCEPT, stays=(S.LISTEN,), when=lambda tcb, host: tcb.nonblocking, cite="accept(2), EAGAIN",
+)  # fmt: skip
+def accept_would_block(tcb: Tcb, host: Host) -> Answer:
+    """No connection waits: EAGAIN."""
+    return Fail(errno.EAGAIN)
+
+
+@TCP.rule(on=TcpEvent.ACCEPT, stays=(S.LISTEN,), cite="accept(2)", unconfirmed="the cross-check never blocks")
+def accept_blocks(tcb: Tcb, host: Host) -> Answer:
+    """No connection waits, and the socket is blocking: wait for one."""
+    return Block("a connection to accept")
+
+
+# ---------------------------------------------------------------- send
+
+
+@TCP.rule(
+    on=TcpEvent.SEND, stays=ALL, when=lambda tcb, data, flags, host: tcb.error != 0,
+    cite="send(2); sk_stream_error: a pending error goes before EPIPE",
+)  # fmt: skip
+def send_reports_error(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
+    """A pending error is reported by this send, and is then gone."""
+    return Fail(tcb.take_error())
+
+
+@TCP.rule(
+    on=TcpEvent.SEND, stays=CONNECTING, when=lambda tcb, data, flags, host: not waits(tcb, flags),
+    cite="RFC 9293 §3.10.2, SEND in SYN-SENT: the RFC queues the data; sk_stream_wait_connect does not",
+)  # fmt: skip
+def send_while_connecting_would_block(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
+    """The connection is not there yet: EAGAIN."""
+    return Fail(errno.EAGAIN)
+
+
+@TCP.rule(
+    on=TcpEvent.SEND, stays=CONNECTING, cite="sk_stream_wait_connect", unconfirmed="the cross-check never blocks",
+)  # fmt: skip
+def send_while_connecting_blocks(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
+    """The connection is not there yet, and the socket is blocking: wait for it."""
+    return Block("the connection to be established")
+
+
+@TCP.rule(
+    on=TcpEvent.SEND, stays=tuple(s for s in ALL if s not in (S.ESTABLISHED, S.CLOSE_WAIT, *CONNECTING)),
+    cite="send(2), EPIPE; RFC 9293 §3.10.2: error: connection closing",
+)  # fmt: skip
+def send_without_connection(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
+    """Never connected, listening, or already closed for sending: EPIPE."""
+    return Fail(errno.EPIPE)
+
+
+@TCP.rule(
+    on=TcpEvent.SEND, stays=(S.ESTABLISHED, S.CLOSE_WAIT), when=lambda tcb, data, flags, host: tcb.write_shut,
+    cite="send(2), EPIPE; tcp_sendmsg_locked looks at sk_shutdown",
+)  # fmt: skip
+def send_after_early_shutdown(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
+    """The socket was shut for writing before it was connected: EPIPE, though the connection stands.
+    shutdown() on a socket never connected answers ENOTCONN and shuts the direction all the same (inet_shutdown)."""
+    return Fail(errno.EPIPE)
+
+
+@TCP.rule(
+    on=TcpEvent.SEND, stays=(S.ESTABLISHED, S.CLOSE_WAIT), when=lambda tcb, data, flags, host: not data,
+    cite="send(2); tcp_sendmsg_locked",
+)  # fmt: skip
+def send_nothing(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
+    """Sending no bytes succeeds and does nothing."""
+    return Done(0)
+
+
+@TCP.rule(
+    on=TcpEvent.SEND, stays=(S.ESTABLISHED, S.CLOSE_WAIT),
+    shows={SEND_BUFFER: {_EMPTY: (_EMPTY, _ROOM, _FULL), _ROOM: (_EMPTY, _ROOM, _FULL), _FULL: (_ROOM, _FULL)}},
+    cite="RFC 9293 §3.10.2, SEND in ESTABLISHED; tcp_sendmsg_locked",
+)  # fmt: skip
+def send_copies(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
+    """The bytes are copied to the send buffer as far as it takes them, and go out as far as window and Nagle allow."""
+    taken = _copy(tcb, data, host)
+    if taken:
+        tail = tcb.unsent[-1] if tcb.unsent else None
+        if tail is not None:
+            tail.push = True
+            tcb.pushed_seq = tcb.write_seq
+            push_pending(tcb, host)
+    answer: Answer = TCP.fire(host.trail, TcpEvent.SEND_STOPPED, tcb, taken, len(data), flags, host)
+    return answer
+
+
+def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
+    """Copy as much of `data` as the buffers take, pushing full ones on the way; returns the bytes taken."""
+    view = memoryview(data)
+    wanted = len(data)
+    taken = 0
+    begun = 0
+    while taken < wanted:
+        if tcb.error or tcb.write_shut:
+            break
+        tail = tcb.unsent[-1] if tcb.unsent else None
+        room = tcb.mss - len(tail.data) if tail is not None else 0
+        copied = 0
+        if tail is not None and room > 0:
+            copied = memory.copy_in(tcb, tail, view[taken : taken + room], host)
+        if not copied:
+            if not memory.has_room(tcb):
+                host.choose(SEND_ROOM, 0, wanted - taken, 0, tcb.number)
+                if taken:
+                    if tcb.unsent:
+                        _mark(tcb)
+                    push_pending(tcb, host, nagle=False)
+                break
+            if begun >= 16:
+                begun = 0
+                if host.take_backlog(tcb):
+                    continue
+            tail = memory.begin_buffer(tcb, host)
+            begun += 1
+            copied = memory.copy_in(tcb, tail, view[taken : taken + tcb.mss], host)
+        assert tail is not None
+        if not taken:
+            tail.push = False
+        taken += copied
+        if taken == wanted or len(tail.data) < tcb.mss:
+            continue
+        if tcb.write_seq > tcb.pushed_seq + (tcb.max_window >> 1):
+            _mark(tcb)
+            push_pending(tcb, host, nagle=False)
+        elif tail is tcb.unsent[0]:
+            push_pending(tcb, host, only_one=True)
+    return taken
+
+
+def _mark(tcb: Tcb) -> None:
+    tcb.unsent[-1].push = True
+    tcb.pushed_seq = tcb.write_seq
+
+
+@TCP.rule(
+    on=TcpEvent.SEND_STOPPED, stays=(S.ESTABLISHED, S.CLOSE_WAIT),
+    when=lambda tcb, taken, wanted, flags, host: taken == wanted,
+    shows={SEND_BUFFER: {_EMPTY: (_EMPTY,), _ROOM: (_ROOM,), _FULL: (_FULL,)}},
+    cite="send(2)",
+)  # fmt: skip
+def send_takes_everything(tcb: Tcb, taken: int, wanted: int, flags: int, host: Host) -> Answer:
+    """All bytes fit the send buffer, or the peer already took enough of them: send returns their number."""
+    return Done(taken)
+
+
+@TCP.rule(
+    on=TcpEvent.SEND_STOPPED, stays=(S.ESTABLISHED, S.CLOSE_WAIT, S.CLOSED),
+    when=lambda tcb, taken, wanted, flags, host: taken > 0 and not waits(tcb, flags),
+    shows={SEND_BUFFER: {_EMPTY: (_EMPTY,), _FULL: (_FULL,)}},
+    cite="send(2); POSIX send()",
+)  # fmt: skip
+def send_takes_a_part(tcb: Tcb, taken: int, wanted: int, flags: int, host: Host) -> Answer:
+    """The send buffer filled up on the way: send returns how many bytes it took."""
+    return Done(taken)
+
+
+@TCP.rule(
+    on=TcpEvent.SEND_STOPPED, stays=(S.ESTABLISHED, S.CLOSE_WAIT),
+    when=lambda tcb, taken, wanted, flags, host: not waits(tcb, flags), shows={SEND_BUFFER: {_FULL: (_FULL,)}},
+    cite="send(2), EAGAIN",
+)  # fmt: skip
+def send_would_block(tcb: Tcb, taken: int, wanted: int, flags: int, host: Host) -> Answer:
+    """The send buffer takes nothing: EAGAIN."""
+    return Fail(errno.EAGAIN)
+
+
+@TCP.rule(
+    on=TcpEvent.SEND_STOPPED, stays=(S.ESTABLISHED, S.CLOSE_WAIT), cite="send(2)",
+    unconfirmed="the cross-check never blocks",
+)  # fmt: skip
+def send_blocks(tcb: Tcb, taken: int, wanted: int, flags: int, host: Host) -> Answer:
+    """The send buffer is full, and the socket is blocking: wait for room."""
+    return Block("room in the send buffer")
+
+
+# ---------------------------------------------------------------- recv
+
+
+@TCP.rule(on=TcpEvent.RECEIVE, stays=(S.LISTEN,), cite="recv(2), ENOTCONN; tcp_recvmsg_locked")
+def recv_on_listener(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """A listening socket never carries data: ENOTCONN."""
+    return Fail(errno.ENOTCONN)
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=NOT_LISTENING,
+    when=lambda tcb, wanted, flags, host: flags & MSG_PEEK and tcb.readable_bytes > 0, cite="recv(2), MSG_PEEK",
+)  # fmt: skip
+def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """MSG_PEEK: the bytes are given and stay where they are."""
+    return Done(memory.peek_received(tcb, wanted))
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=lambda tcb, wanted, flags, host: tcb.readable_bytes > 0,
+    shows={
+        RECEIVE_BUFFER: {
+            ReceiveBuffer.HOLDING: (ReceiveBuffer.HOLDING, ReceiveBuffer.EMPTY, ReceiveBuffer.ENDED),
+            ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW, ReceiveBuffer.HOLDING, ReceiveBuffer.EMPTY,
+                                          ReceiveBuffer.ENDED),
+        }
+    },
+    cite="recv(2); RFC 9293 §3.10.3",
+)  # fmt: skip
+def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """Bytes are there: recv returns at once with as many as it asked for, or as there are."""
+    data = memory.take_received(tcb, wanted)
+    if is_half_full(tcb) and 2 * tcb.receive_window <= tcb.window_clamp and not tcb.read_shut:
+        tcb.quick = 0
+    TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, len(data), host)
+    return Done(data)
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=lambda tcb, wanted, flags, host: tcb.fin_received,
+    shows={RECEIVE_BUFFER: {ReceiveBuffer.ENDED: (ReceiveBuffer.ENDED,)}}, cite="recv(2): 0 at end of stream",
+)  # fmt: skip
+def recv_finds_end(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """The peer has closed its direction and everything was read: end of file, an empty result."""
+    memory.take_received(tcb, 1)
+    TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, 0, host)
+    return Done(b"")
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=lambda tcb, wanted, flags, host: tcb.error != 0,
+    cite="recv(2); tcp_recvmsg_locked",
+)  # fmt: skip
+def recv_reports_error(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """A pending error is reported by this recv, and is then gone."""
+    return Fail(tcb.take_error())
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=lambda tcb, wanted, flags, host: tcb.read_shut,
+    cite="shutdown(2); tcp_recvmsg_locked",
+)  # fmt: skip
+def recv_after_shutdown(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """The reading direction was shut here: end of file. Bytes that still arrive can be read all the same."""
+    TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, 0, host)
+    return Done(b"")
+
+
+@TCP.rule(on=TcpEvent.RECEIVE, stays=NOT_CONNECTED, cite="recv(2), ENOTCONN")
+def recv_without_connection(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """Never connected: ENOTCONN."""
+    return Fail(errno.ENOTCONN)
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=(*CONNECTING, *SYNCHRONIZED),
+    when=lambda tcb, wanted, flags, host: not waits(tcb, flags),
+    shows={RECEIVE_BUFFER: {ReceiveBuffer.EMPTY: (ReceiveBuffer.EMPTY,)}}, cite="recv(2), EAGAIN",
+)  # fmt: skip
+def recv_would_block(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """Nothing to read yet: EAGAIN."""
+    TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, 0, host)
+    return Fail(errno.EAGAIN)
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=(*CONNECTING, *SYNCHRONIZED), cite="recv(2)", unconfirmed="the cross-check never blocks",
+)  # fmt: skip
+def recv_blocks(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """Nothing to read yet, and the socket is blocking: wait for bytes."""
+    return Block("bytes to read")
+
+
+def _owes_ack(tcb: Tcb, count: int, host: Host) -> bool:
+    if not tcb.ack_scheduled:
+        return False
+    if tcb.rcv_nxt - tcb.rcv_wup > tcb.rcv_mss:
+        return True
+    interactive = tcb.pingpong >= host.profile.pingpong_threshold
+    return count > 0 and not tcb.rmem and (tcb.ack_pushed_twice or (tcb.ack_pushed and not interactive))
+
+
+def _window_doubles(tcb: Tcb, count: int, host: Host) -> bool:
+    if not count or tcb.read_shut or tcb.fin_received:
+        return False
+    now = tcb.receive_window
+    if 2 * now > tcb.window_clamp:
+        return False
+    window = select_window(tcb)
+    return window > 0 and window >= 2 * now
+
+
+@TCP.rule(on=TcpEvent.BYTES_READ, stays=SYNCHRONIZED, when=_owes_ack, cite="RFC 9293 §3.8.6.3; tcp_cleanup_rbuf")
+def reading_sends_owed_ack(tcb: Tcb, count: int, host: Host) -> None:
+    """The reader emptied the buffer, or more than a segment was unacknowledged: the delayed acknowledgement goes now."""  # noqa: E501
+    send_ack(tcb, host)
+
+
+@TCP.rule(
+    on=TcpEvent.BYTES_READ, stays=SYNCHRONIZED, when=_window_doubles, cite="RFC 9293 §3.8.6.2.2; tcp_cleanup_rbuf"
+)
+def reading_opens_window(tcb: Tcb, count: int, host: Host) -> None:
+    """Reading made room for at least twice the advertised window: tell the peer at once."""
+    send_ack(tcb, host)
+
+
+# ---------------------------------------------------------------- shutdown and close
+
+
+def _shuts(tcb: Tcb, how: int) -> None:
+    tcb.read_shut = tcb.read_shut or how in (SHUT_RD, SHUT_RDWR)
+    tcb.write_shut = tcb.write_shut or how in (SHUT_WR, SHUT_RDWR)
+
+
+@TCP.rule(on=TcpEvent.SHUTDOWN, stays=NOT_CONNECTED, cite="shutdown(2), ENOTCONN; inet_shutdown")
+def shutdown_without_connection(tcb: Tcb, how: int, host: Host) -> Answer:
+    """Not connected: ENOTCONN. The direction is shut all the same, and stays so when the socket is connected later.
+    POSIX says that nothing changes; Linux does change it."""
+    if host.profile.shutdown_sticks_before_connect:
+        _shuts(tcb, how)
+    return Fail(errno.ENOTCONN)
+
+
+@TCP.rule(
+    on=TcpEvent.SHUTDOWN, stays=(S.LISTEN,), when=lambda tcb, how, host: how == SHUT_WR, cite="inet_shutdown",
+)  # fmt: skip
+def shutdown_listener_for_writing(tcb: Tcb, how: int, host: Host) -> Answer:
+    """A listener never writes: nothing happens."""
+    return OK
+
+
+@TCP.rule(on=TcpEvent.SHUTDOWN, moves={S.LISTEN: S.CLOSED}, cite="inet_shutdown, tcp_disconnect")
+def shutdown_stops_listening(tcb: Tcb, how: int, host: Host) -> Answer:
+    """A listener shut for reading is a closed socket again; the connections that waited are reset."""
+    abandon_children(tcb, host)
+    unhash(tcb, host)
+    disconnect(tcb, host)
+    return OK
+
+
+@TCP.rule(on=TcpEvent.SHUTDOWN, moves={S.SYN_SENT: S.CLOSED}, cite="inet_shutdown, tcp_disconnect")
+def shutdown_gives_up_connecting(tcb: Tcb, how: int, host: Host) -> Answer:
+    """The attempt to connect is abandoned, and ECONNRESET is left pending."""
+    unhash(tcb, host)
+    disconnect(tcb, host)
+    tcb.error = errno.ECONNRESET
+    return OK
+
+
+@TCP.rule(
+    on=TcpEvent.SHUTDOWN, stays=(S.SYN_RECEIVED, *SYNCHRONIZED), when=lambda tcb, how, host: how == SHUT_RD,
+    cite="shutdown(2)",
+)  # fmt: skip
+def shutdown_reading(tcb: Tcb, how: int, host: Host) -> Answer:
+    """The reader sees end of file; the peer is told nothing, and what it sends can still be read."""
+    _shuts(tcb, how)
+    return OK
+
+
+@TCP.rule(
+    on=TcpEvent.SHUTDOWN, moves={S.ESTABLISHED: S.FIN_WAIT_1, S.CLOSE_WAIT: S.LAST_ACK},
+    cite="RFC 9293 §3.10.4, CLOSE in ESTABLISHED and CLOSE-WAIT; tcp_shutdown",
+)  # fmt: skip
+def shutdown_sends_fin(tcb: Tcb, how: int, host: Host) -> Answer:
+    """A FIN goes out behind everything that waits to be sent; the other direction goes on."""
+    _shuts(tcb, how)
+    send_fin(tcb, host)
+    return OK
+
+
+@TCP.rule(
+    on=TcpEvent.SHUTDOWN, stays=(S.SYN_RECEIVED, S.FIN_WAIT_1, S.FIN_WAIT_2, S.CLOSING, S.LAST_ACK),
+    cite="tcp_shutdown",
+)  # fmt: skip
+def shutdown_again(tcb: Tcb, how: int, host: Host) -> Answer:
+    """The FIN was sent before: only the bits change."""
+    _shuts(tcb, how)
+    return OK
+
+
+@TCP.rule(on=TcpEvent.CLOSE, stays=(S.CLOSED,), cite="close(2); RFC 9293 §3.10.4, CLOSE in CLOSED")
+def close_without_connection(tcb: Tcb, host: Host) -> None:
+    """Nothing is connected: the socket is gone."""
+    memory.discard_received(tcb)
+    host.remove(tcb)
+
+
+@TCP.rule(on=TcpEvent.CLOSE, moves={S.LISTEN: S.CLOSED}, cite="RFC 9293 §3.10.4, CLOSE in LISTEN; inet_csk_listen_stop")
+def close_listener(tcb: Tcb, host: Host) -> None:
+    """The listener is gone, and the connections that waited to be accepted are reset."""
+    abandon_children(tcb, host)
+    host.remove(tcb)
+
+
+@TCP.rule(on=TcpEvent.CLOSE, moves={S.SYN_SENT: S.CLOSED}, cite="RFC 9293 §3.10.4, CLOSE in SYN-SENT")
+def close_gives_up_connecting(tcb: Tcb, host: Host) -> None:
+    """The attempt to connect is forgotten; nothing is sent."""
+    host.remove(tcb)
+
+
+@TCP.rule(
+    on=TcpEvent.CLOSE, moves=dict.fromkeys(SYNCHRONIZED, S.CLOSED),
+    when=lambda tcb, host: tcb.readable_bytes > 0, cite="RFC 2525 §2.17; RFC 1122 §4.2.2.13; __tcp_close",
+)  # fmt: skip
+def close_with_unread_bytes(tcb: Tcb, host: Host) -> None:
+    """Received bytes were never read: the peer gets a reset instead of a FIN, because data was lost."""
+    memory.discard_received(tcb)
+    send_reset(tcb, host)
+    host.remove(tcb)
+
+
+@TCP.rule(
+    on=TcpEvent.CLOSE,
+    moves={S.ESTABLISHED: S.FIN_WAIT_1, S.SYN_RECEIVED: S.FIN_WAIT_1, S.CLOSE_WAIT: S.LAST_ACK},
+    cite="RFC 9293 §3.10.4, CLOSE in ESTABLISHED and CLOSE-WAIT",
+)  # fmt: skip
+def close_sends_fin(tcb: Tcb, host: Host) -> None:
+    """A FIN goes out behind everything that waits to be sent; the connection goes on without its descriptor."""
+    tcb.read_shut = tcb.write_shut = True
+    memory.discard_received(tcb)
+    send_fin(tcb, host)
+
+
+@TCP.rule(
+    on=TcpEvent.CLOSE, stays=(S.FIN_WAIT_1, S.CLOSING, S.LAST_ACK),
+    cite="RFC 9293 §3.10.4: the FIN was sent before",
+)  # fmt: skip
+def close_after_fin(tcb: Tcb, host: Host) -> None:
+    """The FIN was sent before: the connection finishes without its descriptor."""
+    tcb.read_shut = tcb.write_shut = True
+    memory.discard_received(tcb)
+
+
+@TCP.rule(on=TcpEvent.CLOSE, stays=(S.FIN_WAIT_2,), cite="RFC 9293 §3.10.4; tcp_fin_timeout in tcp(7)")
+def close_in_fin_wait_2(tcb: Tcb, host: Host) -> None:
+    """Only the peer's FIN is missing: it is waited for, but not for ever."""
+    tcb.read_shut = tcb.write_shut = True
+    memory.discard_received(tcb)
+    host.set_timer(tcb, Timer.TIME_WAIT, host.profile.fin_wait_2_ns)
+
+
+# ---------------------------------------------------------------- ioctl
+
+
+@TCP.rule(on=TcpEvent.FIONREAD, stays=(S.LISTEN,), cite="tcp(7), SIOCINQ: EINVAL in state LISTEN")
+def fionread_on_listener(tcb: Tcb, host: Host) -> Answer:
+    """A listener has no bytes to count: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@TCP.rule(on=TcpEvent.FIONREAD, stays=NOT_LISTENING, cite="tcp(7), SIOCINQ")
+def fionread_counts_readable(tcb: Tcb, host: Host) -> Answer:
+    """How many bytes recv could give now."""
+    return Done(0 if tcb.state in CONNECTING else tcb.readable_bytes)
+
+
+@TCP.rule(on=TcpEvent.TIOCOUTQ, stays=(S.LISTEN,), cite="tcp(7), SIOCOUTQ: EINVAL in state LISTEN")
+def tiocoutq_on_listener(tcb: Tcb, host: Host) -> Answer:
+    """A listener sends no bytes: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@TCP.rule(on=TcpEvent.TIOCOUTQ, stays=NOT_LISTENING, cite="tcp(7), SIOCOUTQ: write_seq - snd_una")
+def tiocoutq_counts_unacknowledged(tcb: Tcb, host: Host) -> Answer:
+    """How many bytes the peer has not acknowledged; a FIN counts as one."""
+    return Done(0 if tcb.state in CONNECTING else tcb.write_seq - tcb.snd_una)

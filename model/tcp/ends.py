@@ -1,0 +1,107 @@
+"""How connections end: in an error, in peace, in TIME-WAIT, or by being forgotten while the socket lives on.
+
+The state itself is moved by the rule that calls one of these; here is what goes with the move.
+
+Not here: which segment or call ends a connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..values.addresses import ANY
+from ..values.constants import TcpState
+from . import memory
+from .block import Tcb, Timer
+from .machine import TCP, TcpEvent
+from .output import send_reset
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+
+def unhash(tcb: Tcb, host: Host) -> None:
+    """The connection is over: out of the tables, and an automatic port is free again."""
+    host.leave_tables(tcb)
+    if not tcb.port_bound:
+        host.ports.release(tcb)
+
+
+def abort(tcb: Tcb, error: int, host: Host) -> None:
+    """The connection ended in an error (`tcp_done_with_error`): it is pending, and both directions are shut."""
+    tcb.error = error
+    memory.let_go_all(tcb, host)
+    tcb.in_flight = 0
+    finish(tcb, host)
+
+
+def finish(tcb: Tcb, host: Host) -> None:
+    """The connection is over (`tcp_done`); an orphan, or a child that nobody knows of, disappears."""
+    tcb.read_shut = tcb.write_shut = True
+    unhash(tcb, host)
+    waits = tcb.listener is not None and tcb.number in host.tcb(tcb.listener).accept_queue
+    if tcb.fd is None and not waits:
+        host.remove(tcb)
+
+
+def is_orphan(tcb: Tcb) -> bool:
+    """Whether no program holds this connection, nor will accept it."""
+    return tcb.fd is None and tcb.listener is None
+
+
+def rest(tcb: Tcb, host: Host) -> None:
+    """TIME-WAIT: the addresses stay taken for a minute. A record of its own keeps them, and the socket is closed at
+    once.
+
+    RFC 9293 has the control block itself wait. An orphan's does: nobody else has a use for it.
+    """
+    host.stop_timers(tcb)
+    waiting = tcb
+    if tcb.state is TcpState.TIME_WAIT and not is_orphan(tcb):
+        waiting = host.leave_behind(tcb)
+        TCP.fire(host.trail, TcpEvent.LEFT_BEHIND, tcb, host)
+    host.set_timer(waiting, Timer.TIME_WAIT, host.profile.time_wait_ns)
+
+
+@TCP.rule(on=TcpEvent.LEFT_BEHIND, moves={TcpState.TIME_WAIT: TcpState.CLOSED}, cite="tcp_time_wait, tcp_done")
+def socket_leaves_time_wait(tcb: Tcb, host: Host) -> None:
+    """A record of its own waits out TIME-WAIT; the socket that programs hold is closed, and TCP_INFO says so."""
+    tcb.read_shut = tcb.write_shut = True
+    unhash(tcb, host)
+
+
+def disconnect(tcb: Tcb, host: Host) -> None:
+    """The socket is as good as new, but for its bound name and its error (`tcp_disconnect`). It is out of the tables
+    already.
+
+    Its sequence numbers jump over everything that the old connection could have sent, and TIOCOUTQ counts that jump.
+    """
+    host.stop_timers(tcb)
+    memory.discard_received(tcb)
+    memory.let_go_all(tcb, host)
+    tcb.in_flight = 0
+    tcb.copied_seq = tcb.rcv_nxt
+    tcb.fin_received = tcb.read_shut = tcb.write_shut = False
+    tcb.write_seq += tcb.max_window + 2
+    tcb.window_clamp = 0
+    tcb.ack_scheduled = tcb.ack_pushed = tcb.ack_pushed_twice = tcb.ack_now = tcb.no_room = False
+    tcb.quick = tcb.pingpong = tcb.ato_ns = tcb.last_segment_size = 0
+    tcb.rcv_mss = 88
+    tcb.last_received_ns = -(1 << 60)
+    tcb.remote = (tcb.remote[0], 0)
+    if not tcb.ip_bound:
+        tcb.local = (ANY, tcb.local[1])
+
+
+def abandon_children(listener: Tcb, host: Host) -> None:
+    """The listener goes: children in its accept queue are reset, half-open ones forgotten (`inet_csk_listen_stop`)."""
+    for number in tuple(listener.accept_queue):
+        child = host.tcb(number)
+        child.listener = None
+        if child.state is not TcpState.CLOSED:
+            send_reset(child, host)
+        host.remove(child)
+    listener.accept_queue.clear()
+    for end in tuple(host.endpoints.values()):
+        if isinstance(end, Tcb) and end.listener == listener.number:
+            host.remove(end)

@@ -1,0 +1,304 @@
+"""Opening a connection: from CLOSED to ESTABLISHED, on either side, and how it fails.
+
+RFC 9293's figure has one control block go from LISTEN to SYN-RECEIVED. The kernel keeps the listener listening and
+makes a *child*: half open until the third segment of the handshake, then in the listener's accept queue, established
+and able to receive before anyone accepts it. A full accept queue drops the SYN without a word, and the other side
+sends it again after a second: that is how a connection attempt stays "in progress" on loopback, where otherwise the
+handshake is over before connect returns.
+
+Two SYNs that cross open one connection between two sockets (RFC 9293 figure 7); on one host only a socket connected
+to its own address does that.
+
+Not here: SYN cookies, Fast Open, TCP_DEFER_ACCEPT.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from ..choices import INITIAL_SEQUENCE
+from ..values.constants import SHUT_WR, TcpFlag, TcpState
+from ..values.segments import Segment
+from . import memory
+from .block import OutBuffer, Tcb, Timer
+from .ends import abort
+from .machine import TCP, TcpEvent
+from .output import note_round_trip, reset_in_answer, send_ack, send_syn
+from .windows import bound_mss, first_rcv_mss, initial_window, settle_buffers
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+S = TcpState
+DROP = True
+"""What a phase answers when the segment is done with; None passes it on to the next phase."""
+
+_SYN, _ACK, _RST, _FIN = (int(f) for f in (TcpFlag.SYN, TcpFlag.ACK, TcpFlag.RST, TcpFlag.FIN))
+
+
+def _start(tcb: Tcb, host: Host) -> None:
+    """Fresh send variables and the SYN as the first thing unacknowledged."""
+    tcb.iss = host.choose(INITIAL_SEQUENCE, 0, (1 << 32) - 1, None, None)
+    tcb.snd_una = tcb.iss
+    tcb.snd_nxt = tcb.write_seq = tcb.pushed_seq = tcb.small_seq = tcb.iss + 1
+    tcb.rto_ns = host.profile.rto_initial_ns
+    tcb.backoff = tcb.retransmits = 0
+    syn = OutBuffer(host.next_buffer(), tcb.iss, bytearray(), syn=True)
+    tcb.unacked.append(syn)
+    tcb.in_flight = 1
+    tcb.cwnd = host.profile.initial_cwnd
+
+
+@TCP.rule(on=TcpEvent.ACTIVE_OPEN, moves={S.CLOSED: S.SYN_SENT}, cite="RFC 9293 §3.10.1, OPEN in CLOSED, active")
+def active_open(tcb: Tcb, host: Host) -> None:
+    """A SYN goes out; the connection is in progress."""
+    profile = host.profile
+    tcb.error = 0
+    tcb.fin_received = False
+    tcb.max_window = tcb.snd_wnd = 0
+    tcb.mss = profile.loopback_mss
+    tcb.advertised_mss = profile.loopback_mss + profile.timestamp_option
+    first_rcv_mss(tcb)
+    initial_window(tcb, tcb.advertised_mss, profile)
+    tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = 0
+    _start(tcb, host)
+    host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
+    send_syn(tcb, host)
+
+
+# ---------------------------------------------------------------- LISTEN
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_RESET, stays=(S.LISTEN,), when=lambda tcb, seg, host: bool(seg.flags & _RST),
+    cite="RFC 9293 §3.10.7.2, first: check for a RST", unconfirmed="on loopback nobody resets a listener",
+)  # fmt: skip
+def reset_to_listener_is_ignored(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """A reset cannot concern a listener."""
+    return DROP
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_ACK, stays=(S.LISTEN,), when=lambda tcb, seg, host: bool(seg.flags & _ACK),
+    cite="RFC 9293 §3.10.7.2, second: check for an ACK",
+)  # fmt: skip
+def ack_to_listener_is_reset(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """An acknowledgement of a connection that the listener does not know is answered with a reset."""
+    reset_in_answer(segment, host)
+    return DROP
+
+
+def _queue_full(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    return len(tcb.accept_queue) > tcb.backlog_limit
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_SYN, stays=(S.LISTEN,), when=_queue_full,
+    cite="listen(2): with more than `backlog` connections waiting; tcp_conn_request, sk_acceptq_is_full",
+)  # fmt: skip
+def syn_meets_full_queue(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """The accept queue is full: the SYN is dropped without a word, and its sender tries again later."""
+    tcb.drops += 1
+    return DROP
+
+
+@TCP.rule(on=TcpEvent.SEGMENT_SYN, stays=(S.LISTEN,), cite="RFC 9293 §3.10.7.2, third: check for a SYN")
+def syn_makes_a_child(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """A connection attempt arrives: a child of the listener answers it with SYN-ACK. The listener goes on listening."""
+    child = host.new_child(tcb, segment)
+    TCP.fire(host.trail, TcpEvent.SEGMENT_SYN, child, segment, host)
+    return DROP
+
+
+@TCP.rule(on=TcpEvent.SEGMENT_SYN, moves={S.CLOSED: S.SYN_RECEIVED}, cite="RFC 9293 §3.10.7.2; tcp_conn_request")
+def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """The child of a listener is half open: it sends SYN-ACK and waits for the acknowledgement.
+    RFC 9293 has the listening block itself move from LISTEN to SYN-RECEIVED; the kernel moves a child from nothing."""
+    profile = host.profile
+    tcb.irs = segment.seq
+    tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
+    tcb.advertised_mss = profile.loopback_mss + profile.timestamp_option
+    initial_window(tcb, tcb.advertised_mss - profile.timestamp_option, profile)
+    if segment.scale is not None:
+        tcb.snd_scale = segment.scale
+    tcb.max_window = tcb.snd_wnd = segment.window
+    tcb.last_received_ns = host.now_ns
+    _start(tcb, host)
+    host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
+    send_syn(tcb, host, ack=True)
+    return DROP
+
+
+# ---------------------------------------------------------------- SYN-SENT
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_ACK, stays=(S.SYN_SENT,),
+    when=lambda tcb, seg, host: bool(seg.flags & _ACK) and not tcb.snd_una < seg.ack <= tcb.snd_nxt,
+    cite="RFC 9293 §3.10.7.3, first: check the ACK bit", unconfirmed="on loopback no stranger answers a SYN",
+)  # fmt: skip
+def ack_of_another_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It acknowledges something that was never sent: it is answered with a reset."""
+    reset_in_answer(segment, host)
+    return DROP
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_RESET, moves={S.SYN_SENT: S.CLOSED},
+    when=lambda tcb, seg, host: bool(seg.flags & _RST) and bool(seg.flags & _ACK),
+    cite="RFC 9293 §3.10.7.3, second: check the RST bit; connect(2), ECONNREFUSED",
+)  # fmt: skip
+def reset_refuses_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Nobody listens there: the attempt is over, ECONNREFUSED is pending, both directions are shut."""
+    abort(tcb, errno.ECONNREFUSED, host)
+    return DROP
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_RESET, stays=(S.SYN_SENT,), when=lambda tcb, seg, host: bool(seg.flags & _RST),
+    cite="RFC 9293 §3.10.7.3, second: otherwise (no ACK), drop the segment",
+    unconfirmed="on loopback every reset of a SYN carries an acknowledgement",
+)  # fmt: skip
+def reset_without_ack_is_ignored(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """A reset that acknowledges nothing may be forged: it is dropped."""
+    return DROP
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_SYN, moves={S.SYN_SENT: S.ESTABLISHED},
+    when=lambda tcb, seg, host: bool(seg.flags & _SYN) and bool(seg.flags & _ACK),
+    cite="RFC 9293 §3.10.7.3, fourth: check the SYN bit",
+)  # fmt: skip
+def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """The peer accepts: the connection is established, and the handshake's third segment goes out."""
+    tcb.unacked.clear()
+    tcb.in_flight = 0
+    host.stop_timer(tcb, Timer.RETRANSMIT)
+    tcb.irs = segment.seq
+    tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
+    tcb.snd_una = segment.ack
+    tcb.snd_wnd = tcb.max_window = segment.window
+    tcb.snd_wl1 = segment.seq
+    tcb.snd_scale = segment.scale or 0
+    tcb.advertised_mss -= host.profile.timestamp_option
+    tcb.last_received_ns = host.now_ns
+    _established(tcb, host)
+    send_ack(tcb, host)
+    return DROP
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_SYN, moves={S.SYN_SENT: S.SYN_RECEIVED}, when=lambda tcb, seg, host: bool(seg.flags & _SYN),
+    cite="RFC 9293 §3.5, figure 7: simultaneous connection synchronization",
+)  # fmt: skip
+def syns_cross(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """The other side's SYN crossed ours: answer it with SYN-ACK. A socket connected to itself does this."""
+    tcb.irs = segment.seq
+    tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
+    tcb.snd_wnd = tcb.max_window = segment.window
+    tcb.snd_wl1 = segment.seq
+    tcb.snd_scale = segment.scale or 0
+    bound_mss(tcb, host.profile)
+    first_rcv_mss(tcb)
+    send_syn(tcb, host, ack=True)
+    return DROP
+
+
+# ---------------------------------------------------------------- SYN-RECEIVED
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_ACK, moves={S.SYN_RECEIVED: S.ESTABLISHED},
+    when=lambda tcb, seg, host: bool(seg.flags & _ACK) and tcb.snd_una < seg.ack <= tcb.snd_nxt,
+    cite="RFC 9293 §3.10.7.4, fifth: check the ACK field, SYN-RECEIVED",
+)  # fmt: skip
+def ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
+    """Our SYN is acknowledged: the connection is established; a listener's child waits to be accepted.
+    A socket that was shut for writing before it listened hands that on: its children send FIN at once."""
+    tcb.unacked.clear()
+    tcb.in_flight = 0
+    host.stop_timer(tcb, Timer.RETRANSMIT)
+    tcb.snd_una = segment.ack
+    tcb.snd_wnd = segment.window
+    tcb.snd_wl1 = segment.seq
+    tcb.max_window = max(tcb.max_window, tcb.snd_wnd)
+    tcb.advertised_mss -= host.profile.timestamp_option
+    _established(tcb, host)
+    if tcb.listener is not None:
+        host.tcb(tcb.listener).accept_queue.append(tcb.number)
+    if tcb.write_shut:
+        TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, SHUT_WR, host)
+    return None
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_RESET, moves={S.SYN_RECEIVED: S.CLOSED}, when=lambda tcb, seg, host: bool(seg.flags & _RST),
+    cite="RFC 9293 §3.10.7.4, second: check the RST bit, SYN-RECEIVED",
+    unconfirmed="on loopback the handshake is over before anyone could reset it",
+)  # fmt: skip
+def reset_ends_half_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """The peer took its SYN back: a listener's child is forgotten."""
+    abort(tcb, errno.ECONNREFUSED, host)
+    return DROP
+
+
+def _established(tcb: Tcb, host: Host) -> None:
+    profile = host.profile
+    note_round_trip(tcb, 0, host)
+    tcb.backoff = tcb.retransmits = 0
+    bound_mss(tcb, profile)
+    first_rcv_mss(tcb)
+    settle_buffers(tcb, profile)
+    tcb.pushed_seq = tcb.small_seq = tcb.write_seq
+
+
+@TCP.rule(
+    on=TcpEvent.RETRANSMIT_DUE, stays=(S.SYN_SENT,),
+    when=lambda tcb, host: tcb.retransmits < host.profile.syn_retries,
+    cite="RFC 6298 §5.5; tcp_syn_retries in tcp(7)",
+)  # fmt: skip
+def syn_is_sent_again(tcb: Tcb, host: Host) -> None:
+    """Nobody answered the SYN: it is sent again, and the next wait is twice as long."""
+    _again(tcb, host)
+    send_syn(tcb, host)
+
+
+@TCP.rule(
+    on=TcpEvent.RETRANSMIT_DUE, moves={S.SYN_SENT: S.CLOSED}, cite="connect(2), ETIMEDOUT; RFC 9293 §3.8.3",
+    unconfirmed="it takes two minutes of real time",
+)  # fmt: skip
+def connecting_times_out(tcb: Tcb, host: Host) -> None:
+    """Every SYN stayed unanswered: ETIMEDOUT is pending."""
+    abort(tcb, errno.ETIMEDOUT, host)
+
+
+@TCP.rule(
+    on=TcpEvent.RETRANSMIT_DUE, stays=(S.SYN_RECEIVED,),
+    when=lambda tcb, host: tcb.retransmits < host.profile.synack_retries, cite="RFC 6298 §5.5",
+    unconfirmed="on loopback no SYN-ACK is lost",
+)  # fmt: skip
+def syn_ack_is_sent_again(tcb: Tcb, host: Host) -> None:
+    """Nobody answered the SYN-ACK: it is sent again."""
+    _again(tcb, host)
+    send_syn(tcb, host, ack=True)
+
+
+@TCP.rule(
+    on=TcpEvent.RETRANSMIT_DUE, moves={S.SYN_RECEIVED: S.CLOSED}, cite="tcp_synack_retries in tcp(7)",
+    unconfirmed="on loopback no SYN-ACK is lost",
+)  # fmt: skip
+def half_open_times_out(tcb: Tcb, host: Host) -> None:
+    """Every SYN-ACK stayed unanswered: the half-open connection is forgotten."""
+    abort(tcb, errno.ETIMEDOUT, host)
+
+
+def _again(tcb: Tcb, host: Host) -> None:
+    tcb.retransmits += 1
+    tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
+    host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
+
+
+def forget_syn(tcb: Tcb, host: Host) -> None:
+    """Drop the SYN from what is unacknowledged."""
+    memory.let_go_all(tcb, host)

@@ -1,0 +1,102 @@
+"""The TCP machine: its states, its events, and the two buffers as views. No rules live here.
+
+The eleven states are RFC 9293's (§3.3.2). Events are the user's calls, the phases in which an arriving segment is
+processed (§3.10.7.4: each phase is one question, and at most one rule answers it), and the timers.
+
+The buffers are *views*: their states are read off the control block, so no rule can forget to keep them. A send
+buffer is FULL when poll no longer says writable, which is long before the last byte is taken: writable means that a
+third of the buffer is free (`sk_stream_is_writeable`).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, auto
+from typing import TYPE_CHECKING
+
+from ..rules import Machine, View
+from ..values.constants import TcpState
+
+if TYPE_CHECKING:
+    from .block import Tcb
+
+
+class TcpEvent(IntEnum):
+    """What can happen to a control block."""
+
+    # user calls (RFC 9293 §3.10.1 to §3.10.6, in the words of the sockets API)
+    PASSIVE_OPEN = 0
+    ACTIVE_OPEN = auto()
+    ACCEPT = auto()
+    SEND = auto()
+    SEND_STOPPED = auto()
+    """The copying of a send ended: with everything, a part, or nothing taken."""
+    RECEIVE = auto()
+    BYTES_READ = auto()
+    """A reader took bytes, or looked for some: is an acknowledgement due, is the peer told that there is room again?"""
+    SHUTDOWN = auto()
+    CLOSE = auto()
+    FIONREAD = auto()
+    TIOCOUTQ = auto()
+    # phases of an arriving segment (RFC 9293 §3.10.7)
+    SEGMENT_SEQUENCE = auto()
+    SEGMENT_RESET = auto()
+    SEGMENT_SYN = auto()
+    SEGMENT_ACK = auto()
+    OUR_FIN_ACKED = auto()
+    """Everything we had to send was acknowledged, our FIN included."""
+    SEGMENT_TEXT = auto()
+    SEGMENT_FIN = auto()
+    SEGMENT_PUSH = auto()
+    """Bytes that waited: can they go now?"""
+    SEGMENT_ANSWER = auto()
+    """Is an acknowledgement due, and when?"""
+    # timers
+    DELAYED_ACK_DUE = auto()
+    RETRANSMIT_DUE = auto()
+    PROBE_DUE = auto()
+    TAIL_PROBE_DUE = auto()
+    TIME_WAIT_OVER = auto()
+    LEFT_BEHIND = auto()
+    """Another record waits out TIME-WAIT for a socket that programs still hold."""
+
+
+TCP = Machine("tcp", "TCP connection", TcpState, TcpEvent)
+
+
+class SendBuffer(IntEnum):
+    """What the send buffer is like, seen by poll and send."""
+
+    EMPTY = 0
+    """Everything was acknowledged."""
+    ROOM = 1
+    """Bytes are waiting or unacknowledged, and poll says writable."""
+    FULL = 2
+    """poll does not say writable; send may still take what the last buffer has room for, or would block."""
+
+
+class ReceiveBuffer(IntEnum):
+    """What the receive buffer is like, seen by the reader and by the peer."""
+
+    EMPTY = 0
+    HOLDING = 1
+    """Bytes can be read, and the window towards the peer is open."""
+    CLOSED_WINDOW = 2
+    """Bytes can be read, and the peer may send nothing."""
+    ENDED = 3
+    """Nothing to read, and nothing will come: recv gives end of file."""
+
+
+def _send_buffer(tcb: Tcb) -> SendBuffer:
+    if not tcb.unsent and not tcb.unacked:
+        return SendBuffer.EMPTY
+    return SendBuffer.ROOM if tcb.writable else SendBuffer.FULL
+
+
+def _receive_buffer(tcb: Tcb) -> ReceiveBuffer:
+    if not tcb.readable_bytes:
+        return ReceiveBuffer.ENDED if tcb.fin_received else ReceiveBuffer.EMPTY
+    return ReceiveBuffer.HOLDING if tcb.receive_window else ReceiveBuffer.CLOSED_WINDOW
+
+
+SEND_BUFFER = View("send_buffer", "TCP send buffer", SendBuffer, _send_buffer)
+RECEIVE_BUFFER = View("receive_buffer", "TCP receive buffer", ReceiveBuffer, _receive_buffer)

@@ -1,0 +1,158 @@
+"""The memory accounts of TCP: what fills a buffer is what the kernel charges, not the payload.
+
+Every outgoing buffer costs `profile.buffer_overhead` beside its bytes. Bytes are appended to the last unsent buffer
+as long as it has not reached the size goal, and room is looked at only when a *new* buffer is begun: so a send buffer
+can be overrun by almost one full segment, and a socket that sends single bytes with TCP_NODELAY fills its buffer with
+overhead.
+
+On loopback the receiver gets the very pages the sender filled. A received buffer is charged with the sender's
+`truesize`; if it follows on the buffer before it, and the sender has let go of that one (it was acknowledged), the
+two merge and the overhead is counted once. `host.held` is the set of buffers that a sender still keeps.
+
+Sent bytes are copied to page fragments of 32 KiB that all sockets of a program share; a buffer holds at most 17
+fragments, and two runs of bytes are one fragment only if they lie side by side. `host.pages` counts where the next
+byte goes.
+
+Not here: pruning and collapsing a receive queue that is over its limit; limits over all sockets (tcp_mem).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..values.segments import Segment
+from .block import InBuffer, OutBuffer, Tcb
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+
+def has_room(tcb: Tcb) -> bool:
+    """Whether the send buffer takes another buffer (`sk_stream_memory_free`): anything free at all is enough."""
+    return tcb.wmem < tcb.sndbuf
+
+
+def begin_buffer(tcb: Tcb, host: Host) -> OutBuffer:
+    """A new, empty buffer at the end of what is to be sent, and its overhead charged."""
+    overhead = host.profile.buffer_overhead
+    buffer = OutBuffer(host.next_buffer(), tcb.write_seq, bytearray(), truesize=overhead)
+    tcb.unsent.append(buffer)
+    tcb.wmem += overhead
+    return buffer
+
+
+def copy_in(tcb: Tcb, buffer: OutBuffer, data: bytes | memoryview, host: Host) -> int:
+    """Append as much of `data` to `buffer` as one page fragment takes. Returns bytes copied; 0 if it holds no more
+    fragments.
+    """
+    size = host.profile.page_fragment
+    at = host.pages
+    if at % size == 0 or buffer.page != at:
+        if buffer.fragments >= host.profile.fragments_max:
+            return 0
+        buffer.fragments += 1
+    count = min(len(data), size - at % size)
+    buffer.data += data[:count]
+    buffer.truesize += count
+    host.pages = buffer.page = at + count
+    tcb.wmem += count
+    tcb.write_seq += count
+    return count
+
+
+def let_go(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
+    """The buffer was acknowledged (or given up): its memory is free again."""
+    tcb.wmem -= buffer.truesize
+    host.held.discard(buffer.number)
+
+
+def let_go_all(tcb: Tcb, host: Host) -> None:
+    """Forget everything that was to be sent or acknowledged (`tcp_write_queue_purge`)."""
+    for buffer in (*tcb.unacked, *tcb.unsent):
+        let_go(tcb, buffer, host)
+    tcb.unacked.clear()
+    tcb.unsent.clear()
+
+
+def split(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> OutBuffer:
+    """Cut a buffer behind its first `at` bytes. Returns the rest, a buffer of its own that is in no queue yet
+    (`tcp_fragment`).
+    """
+    overhead = host.profile.buffer_overhead
+    rest = OutBuffer(host.next_buffer(), buffer.seq + at, buffer.data[at:], buffer.fin, buffer.push)
+    rest.truesize = overhead + len(rest.data)
+    rest.fragments = 1 + len(rest.data) // host.profile.page_fragment
+    rest.page = buffer.page
+    buffer.data = buffer.data[:at]
+    buffer.fin = buffer.push = False
+    buffer.truesize -= len(rest.data)
+    buffer.page = -1
+    tcb.wmem += overhead
+    return rest
+
+
+def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Host) -> None:
+    """Put arrived bytes behind those that wait, merged with their neighbour where the kernel merges
+    (`tcp_queue_rcv`).
+    """
+    seq = tcb.rcv_nxt
+    overhead = host.profile.buffer_overhead
+    fragments = segment.fragments or (1 + (len(data) - 1) // host.profile.page_fragment if data else 0)
+    tail = tcb.received[-1] if tcb.received else None
+    if (
+        tail is not None
+        and tail.shared not in host.held
+        and not tail.fin
+        and tail.fragments + fragments <= host.profile.fragments_max
+    ):
+        tail.chunks.append(data)
+        tail.length += len(data)
+        tail.fin = fin
+        tail.fragments += fragments
+        tail.truesize += segment.truesize - overhead
+        tcb.rmem += segment.truesize - overhead
+    else:
+        tcb.received.append(InBuffer(seq, [data], len(data), segment.truesize, fragments, segment.buffer, fin))
+        tcb.rmem += segment.truesize
+    tcb.rcv_nxt = seq + len(data) + fin
+    tcb.fin_received = tcb.fin_received or fin
+
+
+def take_received(tcb: Tcb, wanted: int) -> bytes:
+    """The next bytes for the reader, at most `wanted`; the memory of every buffer emptied thereby is free again."""
+    taken: list[bytes] = []
+    need = wanted
+    received = tcb.received
+    while received and need:
+        buffer = received[0]
+        rest = buffer.length - buffer.offset
+        if rest:
+            data = b"".join(buffer.chunks) if len(buffer.chunks) > 1 else buffer.chunks[0]
+            buffer.chunks = [data]
+            count = min(need, rest)
+            taken.append(data[buffer.offset : buffer.offset + count] if count < len(data) else data)
+            buffer.offset += count
+            need -= count
+            tcb.copied_seq += count
+            rest -= count
+        if rest:
+            break
+        if buffer.fin:
+            tcb.copied_seq += 1
+        tcb.rmem -= buffer.truesize
+        received.popleft()
+    return taken[0] if len(taken) == 1 else b"".join(taken)
+
+
+def peek_received(tcb: Tcb, wanted: int) -> bytes:
+    """The bytes `take_received` would give, left where they are (MSG_PEEK)."""
+    found = b"".join(b"".join(buffer.chunks)[buffer.offset :] for buffer in tcb.received)
+    return found[:wanted]
+
+
+def discard_received(tcb: Tcb) -> int:
+    """Throw away what was not read, as close does. Returns how many bytes that was."""
+    unread = tcb.readable_bytes
+    tcb.received.clear()
+    tcb.rmem = 0
+    return unread

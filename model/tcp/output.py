@@ -1,0 +1,309 @@
+"""Output: what is sent, and when.
+
+Bytes wait in `unsent` until all of these let the first buffer go: the congestion window, the peer's window (a buffer
+goes whole or not at all: sender-side silly-window avoidance), and Nagle's algorithm in Minshall's variant: a buffer
+smaller than a segment waits while an earlier small one is unacknowledged (RFC 896; RFC 9293 §3.7.4).
+
+Every segment carries an acknowledgement and the window of this moment, so sending anything settles a delayed
+acknowledgement.
+
+Not here: pacing, TCP_CORK and MSG_MORE, deferral of large segments, retransmission by loss detection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..values.constants import TcpFlag, TcpState
+from ..values.segments import Segment
+from . import memory
+from .block import OutBuffer, Tcb, Timer
+from .windows import advertise_window
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+_FIN, _SYN, _RST, _PSH, _ACK = (int(f) for f in (TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK))
+
+
+def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = False, forced: bool = False) -> None:
+    """Send what may be sent now (`tcp_write_xmit`).
+
+    `nagle=False` switches Nagle's algorithm off for this call, `only_one` stops after one buffer.
+    """
+    nagle = nagle and not tcb.nodelay
+    sent = False
+    while tcb.unsent:
+        quota = min(tcb.cwnd - tcb.in_flight, max(tcb.cwnd >> 1, 1))
+        if quota <= 0:
+            break
+        buffer = tcb.unsent[0]
+        quota = min(quota, max(host.profile.run_max // tcb.mss, 2))
+        _fill_up(tcb, buffer, quota * tcb.mss, host)
+        length = len(buffer.data)
+        first_end = buffer.seq + min(length, tcb.mss) + (buffer.fin and length <= tcb.mss)
+        if first_end > tcb.snd_una + tcb.snd_wnd:
+            break
+        segments = -(-length // tcb.mss) or 1
+        last = len(tcb.unsent) == 1
+        if segments == 1:
+            if nagle and last and not buffer.fin and length < tcb.mss and _small_unacknowledged(tcb):
+                break
+        else:
+            limit = _split_point(tcb, buffer, quota, last, nagle)
+            if length > limit:
+                tcb.unsent.insert(1, memory.split(tcb, buffer, limit, host))
+                length = limit
+                segments = -(-length // tcb.mss) or 1
+        buffer.segments = segments
+        send_buffer(tcb, host)
+        if length < segments * tcb.mss:
+            tcb.small_seq = buffer.end
+        sent = True
+        if only_one:
+            break
+    if sent:
+        tcb.in_flight_max = max(tcb.in_flight_max, tcb.in_flight)
+        arm_retransmission(tcb, host)
+    elif tcb.unsent and not tcb.unacked and tcb.timers[Timer.RETRANSMIT] is None and tcb.state is not TcpState.CLOSED:
+        tcb.probing = True
+        host.set_timer(tcb, Timer.RETRANSMIT, probe_interval_ns(tcb, host))
+
+
+def arm_retransmission(tcb: Tcb, host: Host) -> None:
+    """Start the timer for what is unacknowledged: first for a tail loss probe, then for retransmission (RFC 8985
+    §7.2).
+    """
+    if not tcb.unacked:
+        host.stop_timer(tcb, Timer.RETRANSMIT)
+        return
+    tcb.tail_probing = not tcb.tail_probed_at and not tcb.retransmits
+    if not tcb.tail_probing:
+        host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
+        return
+    slack = host.profile.rto_min_ns if tcb.in_flight == 1 else host.profile.tail_probe_min_ns
+    host.set_timer(tcb, Timer.RETRANSMIT, min(2 * tcb.srtt_ns + slack, tcb.rto_ns))
+
+
+def note_round_trip(tcb: Tcb, sample_ns: int, host: Host) -> None:
+    """Smooth the round-trip time and set the retransmission time-out from it (RFC 6298 §2; Linux's minimum)."""
+    sample_ns = max(sample_ns, 1000)
+    if not tcb.srtt_ns:
+        tcb.srtt_ns, tcb.rttvar_ns = sample_ns, sample_ns // 2
+    else:
+        tcb.rttvar_ns += (abs(sample_ns - tcb.srtt_ns) - tcb.rttvar_ns) // 4
+        tcb.srtt_ns += (sample_ns - tcb.srtt_ns) // 8
+    tick = host.profile.jiffy_ns
+    rto = tcb.srtt_ns + max(4 * tcb.rttvar_ns, host.profile.rto_min_ns)
+    tcb.rto_ns = min(-(-rto // tick) * tick, host.profile.rto_max_ns)
+
+
+def _fill_up(tcb: Tcb, buffer: OutBuffer, size: int, host: Host) -> None:
+    """Move bytes of the next buffer into the first while it is short of `size` (`tcp_grow_skb`)."""
+    missing = size - len(buffer.data)
+    if missing <= 0 or len(tcb.unsent) < 2 or buffer.fin:
+        return
+    following = tcb.unsent[1]
+    if following.fragments + buffer.fragments > host.profile.fragments_max:
+        return
+    count = min(missing, len(following.data))
+    if not count:
+        return
+    buffer.data += following.data[:count]
+    del following.data[:count]
+    following.seq += count
+    buffer.truesize += count
+    following.truesize -= count
+    buffer.fragments += following.fragments
+    buffer.push = buffer.push or following.push
+    if not following.data:
+        buffer.fin = following.fin
+        buffer.page = following.page
+        tcb.wmem -= following.truesize
+        del tcb.unsent[1]
+
+
+def _small_unacknowledged(tcb: Tcb) -> bool:
+    return tcb.in_flight > 0 and tcb.snd_una < tcb.small_seq <= tcb.snd_nxt
+
+
+def _split_point(tcb: Tcb, buffer: OutBuffer, quota: int, last: bool, nagle: bool) -> int:
+    window = tcb.snd_una + tcb.snd_wnd - buffer.seq
+    most = tcb.mss * quota
+    if most <= window and not last:
+        return most
+    needed = min(len(buffer.data), window)
+    if most <= needed:
+        return most
+    partial = needed % tcb.mss
+    if partial and nagle and _small_unacknowledged(tcb):
+        return needed - partial
+    return needed
+
+
+def send_buffer(tcb: Tcb, host: Host) -> None:
+    """Put the first unsent buffer on the wire; it stays in `unacked` until it is acknowledged."""
+    buffer = tcb.unsent.popleft()
+    flags = _ACK | (_PSH if buffer.push else 0) | (_FIN if buffer.fin else 0)
+    tcb.unacked.append(buffer)
+    host.held.add(buffer.number)
+    tcb.in_flight += buffer.segments
+    buffer.sent_ns = host.now_ns
+    tcb.snd_nxt = buffer.end
+    tcb.probing = False
+    _emit(tcb, host, buffer, flags)
+
+
+def resend(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
+    """Put a buffer that was sent before on the wire again."""
+    if buffer.syn:
+        send_syn(tcb, host, ack=tcb.state is TcpState.SYN_RECEIVED)
+    else:
+        _emit(tcb, host, buffer, _ACK | (_PSH if buffer.push else 0) | (_FIN if buffer.fin else 0))
+
+
+def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, flags: int) -> None:
+    """One buffer as one packet, or, if it is too long for loopback, as one packet a segment (`gso_features_check`)."""
+    window = advertise_window(tcb, host)
+    _settle_ack(tcb, host)
+    if buffer.data:
+        if host.now_ns - tcb.last_received_ns < tcb.ato_ns:
+            tcb.pingpong = min(tcb.pingpong + 1, 255)
+        tcb.last_sent_ns = host.now_ns
+    data = bytes(buffer.data)
+    if buffer.segments == 1 or len(data) < host.profile.packet_max:
+        size = tcb.mss if buffer.segments > 1 else 0
+        host.transmit(
+            Segment(
+                tcb.local,
+                tcb.remote,
+                buffer.seq,
+                tcb.rcv_nxt,
+                flags,
+                window,
+                data,
+                segment_size=size,
+                truesize=buffer.truesize,
+                buffer=buffer.number,
+            )
+        )
+        return
+    ack = tcb.rcv_nxt
+    for at in range(0, len(data), tcb.mss):
+        part = data[at : at + tcb.mss]
+        last = at + tcb.mss >= len(data)
+        host.transmit(
+            Segment(
+                tcb.local,
+                tcb.remote,
+                buffer.seq + at,
+                ack,
+                flags if last else flags & ~(_PSH | _FIN),
+                window,
+                part,
+                truesize=host.profile.buffer_overhead + len(part),
+            )
+        )
+
+
+def _settle_ack(tcb: Tcb, host: Host) -> None:
+    """What sending an acknowledgement does to the delayed ones (`tcp_event_ack_sent`)."""
+    if tcb.quick:
+        sent = 1 if tcb.ack_scheduled else 0
+        if sent >= tcb.quick:
+            tcb.quick = 0
+            tcb.ato_ns = host.profile.delayed_ack_min_ns
+        else:
+            tcb.quick -= sent
+    tcb.ack_scheduled = tcb.ack_pushed = tcb.ack_pushed_twice = tcb.ack_now = tcb.no_room = False
+    tcb.timers[Timer.DELAYED_ACK] = None
+
+
+def send_ack(tcb: Tcb, host: Host, seq: int | None = None) -> None:
+    """Send a bare acknowledgement with the window of this moment."""
+    if tcb.state is TcpState.CLOSED:
+        return
+    if seq is None:
+        seq = min(tcb.snd_nxt, tcb.snd_una + tcb.snd_wnd)
+        if tcb.snd_nxt - seq < 1 << tcb.rcv_scale:
+            seq = tcb.snd_nxt
+    window = advertise_window(tcb, host)
+    _settle_ack(tcb, host)
+    host.transmit(Segment(tcb.local, tcb.remote, seq, tcb.rcv_nxt, _ACK, window))
+
+
+def delay_ack(tcb: Tcb, host: Host) -> None:
+    """Let the acknowledgement wait for data to ride on, at most `ato_ns` (`tcp_send_delayed_ack`)."""
+    profile = host.profile
+    ato = tcb.ato_ns
+    if ato > profile.delayed_ack_min_ns:
+        longest = 500_000_000
+        if tcb.pingpong >= profile.pingpong_threshold or tcb.ack_pushed:
+            longest = profile.delayed_ack_max_ns
+        if tcb.srtt_ns:
+            longest = min(longest, max(tcb.srtt_ns, profile.delayed_ack_min_ns))
+        ato = min(ato, longest)
+    ato = min(ato, profile.delayed_ack_max_ns)
+    due = tcb.timers[Timer.DELAYED_ACK]
+    if due is not None and due <= host.now_ns + ato // 4:
+        send_ack(tcb, host)
+        return
+    tcb.ack_scheduled = True
+    if due is None or host.now_ns + ato < due:
+        host.set_timer(tcb, Timer.DELAYED_ACK, ato)
+
+
+def send_syn(tcb: Tcb, host: Host, *, ack: bool = False) -> None:
+    """Send SYN, or SYN-ACK. Its window is not scaled (RFC 7323 §2.2)."""
+    host.transmit(
+        Segment(
+            tcb.local,
+            tcb.remote,
+            tcb.iss,
+            tcb.rcv_nxt if ack else 0,
+            _SYN | (_ACK if ack else 0),
+            min(tcb.rcv_wnd, 65535),
+            b"",
+            host.profile.loopback_mss + host.profile.timestamp_option,
+            tcb.rcv_scale,
+        )
+    )
+
+
+def send_fin(tcb: Tcb, host: Host) -> None:
+    """Queue a FIN behind what waits, on the last unsent buffer if there is one, and push (`tcp_send_fin`)."""
+    if tcb.unsent:
+        buffer = tcb.unsent[-1]
+    else:
+        buffer = memory.begin_buffer(tcb, host)
+    buffer.fin = True
+    tcb.write_seq += 1
+    push_pending(tcb, host, nagle=False)
+
+
+def send_reset(tcb: Tcb, host: Host) -> None:
+    """Tell the peer that this connection is gone (`tcp_send_active_reset`)."""
+    host.transmit(Segment(tcb.local, tcb.remote, tcb.snd_nxt, tcb.rcv_nxt, _RST | _ACK, 0))
+
+
+def reset_in_answer(segment: Segment, host: Host) -> None:
+    """Answer a segment that belongs to no connection (RFC 9293 §3.10.7.1)."""
+    if segment.flags & _RST:
+        return
+    if segment.flags & _ACK:
+        host.transmit(Segment(segment.dst, segment.src, segment.ack, 0, _RST, 0))
+    else:
+        host.transmit(Segment(segment.dst, segment.src, 0, segment.end, _RST | _ACK, 0))
+
+
+def answer_now(tcb: Tcb, host: Host) -> None:
+    """Send the acknowledgement that is due; during a call of this very socket, at the end of that call."""
+    if tcb.busy:
+        tcb.ack_deferred = True
+    else:
+        send_ack(tcb, host)
+
+
+def probe_interval_ns(tcb: Tcb, host: Host) -> int:
+    """How long until a closed window is probed: the retransmission time-out, doubled with each probe."""
+    return min(max(tcb.rto_ns, host.profile.rto_min_ns) << min(tcb.backoff, 9), host.profile.rto_max_ns)

@@ -1,0 +1,144 @@
+"""TCP's timers: delayed acknowledgement, retransmission, zero-window probe, and the end of TIME-WAIT.
+
+A timer is a deadline in the control block and an entry in the host's heap; stopping it clears the deadline, and the
+entry is passed over when its time comes. Kernel timers fire on ticks and never early (`Host.set_timer`).
+Retransmission and probe share one timer: there is either something to be acknowledged or something that may not be
+sent.
+
+Not here: keep-alive, tail loss probes, user time-outs.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from ..values.constants import TcpFlag, TcpState
+from ..values.segments import Segment
+from . import memory
+from .block import Tcb, Timer
+from .calls import SYNCHRONIZED
+from .ends import abort, finish
+from .machine import TCP, TcpEvent
+from .output import arm_retransmission, probe_interval_ns, push_pending, resend, send_ack, send_buffer
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+S = TcpState
+
+
+@TCP.rule(
+    on=TcpEvent.DELAYED_ACK_DUE, stays=SYNCHRONIZED, when=lambda tcb, host: tcb.ack_scheduled,
+    cite="RFC 1122 §4.2.3.2; tcp_delack_timer_handler",
+)  # fmt: skip
+def delayed_ack_is_due(tcb: Tcb, host: Host) -> None:
+    """No data came to ride on: the acknowledgement goes alone."""
+    profile = host.profile
+    if tcb.pingpong < profile.pingpong_threshold:
+        tcb.ato_ns = min(tcb.ato_ns * 2, tcb.rto_ns, profile.delayed_ack_max_ns)
+    else:
+        tcb.pingpong = 0
+        tcb.ato_ns = profile.delayed_ack_min_ns
+    send_ack(tcb, host)
+
+
+@TCP.rule(
+    on=TcpEvent.TAIL_PROBE_DUE, stays=SYNCHRONIZED, when=lambda tcb, host: bool(tcb.unacked),
+    cite="RFC 8985 §7.3; tcp_send_loss_probe",
+)  # fmt: skip
+def tail_is_probed(tcb: Tcb, host: Host) -> None:
+    """Two round trips without an acknowledgement: what was sent last may be lost. New bytes, or it again, find out."""
+    before = tcb.snd_nxt
+    tcb.tail_probed_at = tcb.snd_nxt
+    if tcb.unsent:
+        push_pending(tcb, host, nagle=False, only_one=True)
+    if tcb.snd_nxt == before:
+        _cut_last_segment(tcb, host)
+        resend(tcb, tcb.unacked[-1], host)
+    arm_retransmission(tcb, host)
+
+
+def _cut_last_segment(tcb: Tcb, host: Host) -> None:
+    """Only the last segment of a run is sent again: make it a buffer of its own."""
+    run = tcb.unacked[-1]
+    at = (run.segments - 1) * tcb.mss
+    if 0 < at < len(run.data):
+        last = memory.split(tcb, run, at, host)
+        run.segments -= 1
+        last.sent_ns = run.sent_ns
+        host.held.add(last.number)
+        tcb.unacked.append(last)
+
+
+@TCP.rule(
+    on=TcpEvent.RETRANSMIT_DUE, stays=SYNCHRONIZED,
+    when=lambda tcb, host: bool(tcb.unacked) and tcb.retransmits < host.profile.data_retries,
+    cite="RFC 6298 §5.4 to §5.6", unconfirmed="on loopback only a receiver without memory drops a segment",
+)  # fmt: skip
+def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
+    """The oldest unacknowledged bytes are sent again, and the next wait is twice as long."""
+    tcb.retransmits += 1
+    tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
+    tcb.ssthresh = max(tcb.cwnd // 2, 2)
+    tcb.cwnd = max(tcb.in_flight, 1)
+    host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
+    resend(tcb, tcb.unacked[0], host)
+
+
+@TCP.rule(
+    on=TcpEvent.RETRANSMIT_DUE, moves=dict.fromkeys(SYNCHRONIZED, S.CLOSED), when=lambda tcb, host: bool(tcb.unacked),
+    cite="RFC 9293 §3.8.3; tcp_retries2 in tcp(7)", unconfirmed="it takes a quarter of an hour of real time",
+)  # fmt: skip
+def sending_times_out(tcb: Tcb, host: Host) -> None:
+    """The peer has not acknowledged for too long: ETIMEDOUT is pending."""
+    abort(tcb, errno.ETIMEDOUT, host)
+
+
+def _can_send_part(tcb: Tcb, host: Host) -> bool:
+    return bool(tcb.unsent) and tcb.unsent[0].seq < tcb.snd_una + tcb.snd_wnd
+
+
+@TCP.rule(
+    on=TcpEvent.PROBE_DUE, stays=SYNCHRONIZED, when=_can_send_part, cite="RFC 9293 §3.8.6.2.1; tcp_write_wakeup",
+)  # fmt: skip
+def stuck_bytes_are_sent_in_part(tcb: Tcb, host: Host) -> None:
+    """The window is open, but for less than the buffer that waits: after a while as much as fits is sent."""
+    buffer = tcb.unsent[0]
+    room = tcb.snd_una + tcb.snd_wnd - buffer.seq
+    size = min(room, tcb.mss)
+    if size < len(buffer.data):
+        tcb.unsent.insert(1, memory.split(tcb, buffer, size, host))
+    buffer.push = True
+    send_buffer(tcb, host)
+
+
+@TCP.rule(
+    on=TcpEvent.PROBE_DUE, stays=SYNCHRONIZED, when=lambda tcb, host: bool(tcb.unsent),
+    cite="RFC 9293 §3.8.6.1: managing the window",
+)  # fmt: skip
+def closed_window_is_probed(tcb: Tcb, host: Host) -> None:
+    """The window is closed and bytes wait: a segment that must be answered asks for the window."""
+    tcb.probes += 1
+    tcb.backoff = min(tcb.backoff + 1, host.profile.data_retries)
+    host.set_timer(tcb, Timer.RETRANSMIT, probe_interval_ns(tcb, host))
+    tcb.probing = True
+    host.transmit(Segment(tcb.local, tcb.remote, tcb.snd_una - 1, tcb.rcv_nxt, int(TcpFlag.ACK), tcb.receive_window))
+
+
+@TCP.rule(
+    on=TcpEvent.TIME_WAIT_OVER, moves={S.TIME_WAIT: S.CLOSED}, cite="RFC 9293 §3.10.8, time-wait timeout",
+    unconfirmed="it takes a minute of real time",
+)  # fmt: skip
+def time_wait_ends(tcb: Tcb, host: Host) -> None:
+    """The addresses have rested long enough: the connection is forgotten."""
+    finish(tcb, host)
+
+
+@TCP.rule(
+    on=TcpEvent.TIME_WAIT_OVER, moves={S.FIN_WAIT_2: S.CLOSED}, cite="tcp_fin_timeout in tcp(7)",
+    unconfirmed="it takes a minute of real time",
+)  # fmt: skip
+def orphan_gives_up(tcb: Tcb, host: Host) -> None:
+    """The peer's FIN never came, and nobody holds the socket any more: the connection is forgotten."""
+    finish(tcb, host)

@@ -1,0 +1,302 @@
+"""UDP's calls and what arrives for them.
+
+A datagram goes whole or not at all; the sender is never told whether it arrived, except that a datagram to a closed
+port comes back as an ICMP error, which only a connected socket hears of: as ECONNREFUSED of its *next* call,
+whichever that is. A reader gets one datagram at a time and loses what does not fit its buffer.
+
+Not here: broadcast and multicast, MSG_ERRQUEUE, corking, a device queue that holds packets.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from ..values.addresses import ANY, LOOPBACK, Address, is_local, target
+from ..values.constants import MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR
+from ..values.results import OK, Answer, Block, Done, Fail
+from ..values.segments import Datagram, PortUnreachable
+from . import memory
+from .machine import UDP, UdpEvent, UdpSocket, UdpState
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+S = UdpState
+ALL = tuple(UdpState)
+NOT_CONNECTED = (S.UNBOUND, S.BOUND)
+READY = (S.BOUND, S.CONNECTED)
+
+
+def _waits(udp: UdpSocket, flags: int) -> bool:
+    return not (udp.nonblocking or flags & MSG_DONTWAIT)
+
+
+def _usable(address: Address | None) -> bool:
+    return address is None or address[0] == ANY or is_local(address[0])
+
+
+# ---------------------------------------------------------------- names
+
+
+@UDP.rule(on=UdpEvent.BOUND, moves={S.UNBOUND: S.BOUND}, cite="bind(2)")
+def udp_gets_a_port(udp: UdpSocket, host: Host) -> None:
+    """The socket has a port: datagrams can arrive."""
+
+
+@UDP.rule(
+    on=UdpEvent.CONNECT, stays=ALL, when=lambda udp, address, host: not _usable(address),
+    cite="connect(2), ENETUNREACH",
+)  # fmt: skip
+def udp_connect_without_route(udp: UdpSocket, address: Address, host: Host) -> Answer:
+    """Only loopback exists here: ENETUNREACH for everything else."""
+    return Fail(errno.ENETUNREACH)
+
+
+@UDP.rule(
+    on=UdpEvent.CONNECT, moves={S.UNBOUND: S.CONNECTED, S.BOUND: S.CONNECTED}, cite="connect(2); udp(7)",
+)  # fmt: skip
+def udp_connect_fixes_peer(udp: UdpSocket, address: Address, host: Host) -> Answer:
+    """Nothing is sent: the peer is fixed, only its datagrams are received from now on, and errors come back."""
+    _fix_peer(udp, address, host)
+    return OK
+
+
+@UDP.rule(on=UdpEvent.CONNECT, stays=(S.CONNECTED,), cite="connect(2): datagram sockets may connect again")
+def udp_connect_changes_peer(udp: UdpSocket, address: Address, host: Host) -> Answer:
+    """Another peer takes the place of the first."""
+    _fix_peer(udp, address, host)
+    return OK
+
+
+def _fix_peer(udp: UdpSocket, address: Address, host: Host) -> None:
+    udp.remote = target(address, udp.local)
+    if udp.local[0] == ANY:
+        udp.local = (LOOPBACK, udp.local[1])
+    if not udp.holds_port:
+        host.udp_ports.bind_ephemeral(udp, host)
+
+
+# ---------------------------------------------------------------- sending
+
+
+@UDP.rule(on=UdpEvent.AUTOBIND, moves={S.UNBOUND: S.BOUND}, cite="udp(7); inet_send_prepare")
+def sending_takes_a_port(udp: UdpSocket, host: Host) -> None:
+    """A socket without a port gets one when it first tries to send, even if that fails."""
+    host.udp_ports.bind_ephemeral(udp, host)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: len(data) > 0xFFFF,
+    cite="send(2), EMSGSIZE; udp_sendmsg",
+)  # fmt: skip
+def datagram_is_far_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """More than 65535 bytes can never be one datagram: EMSGSIZE, before anything else is looked at."""
+    return Fail(errno.EMSGSIZE)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=(S.BOUND,), when=lambda udp, data, flags, to, host: to is None,
+    cite="udp_sendmsg: EDESTADDRREQ, where POSIX allows ENOTCONN too",
+)  # fmt: skip
+def datagram_without_destination(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """Neither connected nor told where to: EDESTADDRREQ."""
+    return Fail(errno.EDESTADDRREQ)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: to is not None and to[1] == 0,
+    cite="udp_sendmsg: port 0 is EINVAL",
+)  # fmt: skip
+def datagram_to_port_zero(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """Port 0 is nobody: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: not _usable(to), cite="send(2), ENETUNREACH",
+)  # fmt: skip
+def datagram_without_route(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """Only loopback exists here: ENETUNREACH for everything else."""
+    return Fail(errno.ENETUNREACH)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: len(data) > memory.MAX_PAYLOAD,
+    cite="send(2), EMSGSIZE; __ip_append_data",
+)  # fmt: skip
+def datagram_is_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """More than 65507 bytes leave no room for the headers: EMSGSIZE."""
+    return Fail(errno.EMSGSIZE)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: udp.error != 0,
+    cite="udp(7): errors of earlier datagrams; sock_alloc_send_pskb",
+)  # fmt: skip
+def sending_reports_refusal(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """An earlier datagram found no listener: this call reports it, is not carried out, and the error is gone."""
+    return Fail(udp.take_error())
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: udp.write_shut,
+    cite="send(2), EPIPE; sock_alloc_send_pskb",
+)  # fmt: skip
+def datagram_after_shutdown(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """The sending direction was shut: EPIPE."""
+    return Fail(errno.EPIPE)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, cite="udp(7); RFC 768",
+)  # fmt: skip
+def datagram_is_sent(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """The whole datagram goes out at once; what becomes of it the sender is not told."""
+    goal = udp.remote if to is None else target(to, udp.local)
+    source = (LOOPBACK if udp.local[0] == ANY else udp.local[0], udp.local[1])
+    host.transmit(Datagram(source, goal, bytes(data)))
+    return Done(len(data))
+
+
+# ---------------------------------------------------------------- receiving
+
+
+@UDP.rule(
+    on=UdpEvent.RECEIVE, stays=ALL, when=lambda udp, wanted, flags, host: udp.error != 0,
+    cite="recv(2), ECONNREFUSED; __skb_try_recv_datagram",
+)  # fmt: skip
+def receiving_reports_refusal(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
+    """An earlier datagram found no listener: the error is reported before any datagram that waits, and is gone."""
+    return Fail(udp.take_error())
+
+
+@UDP.rule(
+    on=UdpEvent.RECEIVE, stays=ALL,
+    when=lambda udp, wanted, flags, host: udp.first is not None and bool(flags & MSG_PEEK),
+    cite="recv(2), MSG_PEEK",
+)  # fmt: skip
+def datagram_is_looked_at(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
+    """MSG_PEEK: the next datagram is given and stays where it is."""
+    memory.take_over(udp)
+    datagram = udp.reading[0]
+    return Done((datagram.data[:wanted], datagram.src))
+
+
+@UDP.rule(
+    on=UdpEvent.RECEIVE, stays=ALL,
+    when=lambda udp, wanted, flags, host: udp.first is not None and len(udp.first.data) > wanted,
+    cite="recv(2); udp(7): excess bytes are discarded",
+)  # fmt: skip
+def datagram_is_cut(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
+    """The reader's buffer is too small: it gets the beginning, and the rest of the datagram is lost."""
+    datagram = memory.take(udp)
+    return Done((datagram.data[:wanted], datagram.src))
+
+
+@UDP.rule(
+    on=UdpEvent.RECEIVE, stays=ALL, when=lambda udp, wanted, flags, host: udp.first is not None, cite="recv(2); udp(7)",
+)  # fmt: skip
+def datagram_is_read(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
+    """One whole datagram, never two, even if it is empty."""
+    datagram = memory.take(udp)
+    return Done((datagram.data, datagram.src))
+
+
+@UDP.rule(
+    on=UdpEvent.RECEIVE, stays=ALL, when=lambda udp, wanted, flags, host: not _waits(udp, flags),
+    cite="recv(2), EAGAIN",
+)  # fmt: skip
+def udp_recv_would_block(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
+    """No datagram waits: EAGAIN, whether or not the reading direction was shut."""
+    return Fail(errno.EAGAIN)
+
+
+@UDP.rule(on=UdpEvent.RECEIVE, stays=ALL, cite="recv(2)", unconfirmed="the cross-check never blocks")
+def udp_recv_blocks(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
+    """No datagram waits, and the socket is blocking: wait for one."""
+    return Block("a datagram")
+
+
+# ---------------------------------------------------------------- what arrives
+
+
+@UDP.rule(
+    on=UdpEvent.DATAGRAM, stays=READY, when=lambda udp, dg, host: memory.fits(udp, dg),
+    cite="RFC 768; __udp_enqueue_schedule_skb",
+)  # fmt: skip
+def datagram_is_kept(udp: UdpSocket, datagram: Datagram, host: Host) -> None:
+    """The receive buffer has room for it: it waits for a reader."""
+    udp.arrived.append(datagram)
+    udp.rmem += memory.truesize(len(datagram.data))
+
+
+@UDP.rule(on=UdpEvent.DATAGRAM, stays=READY, cite="udp(7); SO_MEMINFO, SK_MEMINFO_DROPS")
+def datagram_is_dropped(udp: UdpSocket, datagram: Datagram, host: Host) -> None:
+    """The receive buffer is full: the datagram is lost, the loss is counted, and the sender is not told."""
+    udp.drops += 1
+
+
+@UDP.rule(on=UdpEvent.PORT_UNREACHABLE, stays=(S.CONNECTED,), cite="RFC 1122 §4.1.3.3; udp(7), ECONNREFUSED")
+def refusal_arrives(udp: UdpSocket, error: PortUnreachable, host: Host) -> None:
+    """Nobody listens where the datagram went: ECONNREFUSED is pending."""
+    udp.error = errno.ECONNREFUSED
+
+
+@UDP.rule(on=UdpEvent.PORT_UNREACHABLE, stays=NOT_CONNECTED, cite="RFC 1122 §4.1.3.3; __udp4_lib_err")
+def refusal_is_not_for_unconnected(udp: UdpSocket, error: PortUnreachable, host: Host) -> None:
+    """Nobody listens where the datagram went, but a socket without a fixed peer is not told."""
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def _shuts(udp: UdpSocket, how: int) -> None:
+    udp.read_shut = udp.read_shut or how in (SHUT_RD, SHUT_RDWR)
+    udp.write_shut = udp.write_shut or how in (SHUT_WR, SHUT_RDWR)
+
+
+@UDP.rule(on=UdpEvent.SHUTDOWN, stays=(S.CONNECTED,), cite="shutdown(2); inet_shutdown")
+def udp_shutdown(udp: UdpSocket, how: int, host: Host) -> Answer:
+    """The direction is shut on this side; nothing is sent."""
+    _shuts(udp, how)
+    return OK
+
+
+@UDP.rule(on=UdpEvent.SHUTDOWN, stays=NOT_CONNECTED, cite="shutdown(2), ENOTCONN; inet_shutdown")
+def udp_shutdown_without_peer(udp: UdpSocket, how: int, host: Host) -> Answer:
+    """No peer is fixed: ENOTCONN, and the direction is shut all the same."""
+    if host.profile.shutdown_sticks_before_connect:
+        _shuts(udp, how)
+    return Fail(errno.ENOTCONN)
+
+
+@UDP.rule(on=UdpEvent.CLOSE, stays=ALL, cite="close(2)")
+def udp_close(udp: UdpSocket, host: Host) -> None:
+    """The socket is gone, and what was not read with it."""
+    host.remove(udp)
+
+
+@UDP.rule(on=UdpEvent.LISTEN, stays=ALL, cite="listen(2), EOPNOTSUPP")
+def udp_cannot_listen(udp: UdpSocket, host: Host) -> Answer:
+    """Datagram sockets have no connections to wait for: EOPNOTSUPP."""
+    return Fail(errno.EOPNOTSUPP)
+
+
+@UDP.rule(on=UdpEvent.ACCEPT, stays=ALL, cite="accept(2), EOPNOTSUPP")
+def udp_cannot_accept(udp: UdpSocket, host: Host) -> Answer:
+    """Datagram sockets have no connections to give: EOPNOTSUPP."""
+    return Fail(errno.EOPNOTSUPP)
+
+
+@UDP.rule(on=UdpEvent.FIONREAD, stays=ALL, cite="udp(7), SIOCINQ")
+def fionread_tells_next_datagram(udp: UdpSocket, host: Host) -> Answer:
+    """The size of the next datagram; 0 if there is none, and also if it is empty."""
+    memory.take_over(udp)
+    return Done(len(udp.first.data) if udp.first is not None else 0)
+
+
+@UDP.rule(on=UdpEvent.TIOCOUTQ, stays=ALL, cite="udp(7), SIOCOUTQ")
+def tiocoutq_of_datagrams(udp: UdpSocket, host: Host) -> Answer:
+    """Nothing waits: loopback takes every datagram at once."""
+    return Done(0)

@@ -1,0 +1,78 @@
+"""The UDP machine: states, events, and the endpoint. No rules live here.
+
+A UDP socket has three states: no port, a port, a port and a fixed peer. `connect` sends nothing; it fixes the peer,
+filters what arrives, and is what makes errors of earlier datagrams come back to the sender (RFC 1122 §4.1.3.3).
+
+The receive queue is two queues, as in the kernel: datagrams arrive on one, and a reader that finds its own empty
+takes over all of them at once. It matters because memory of read datagrams is given back in lumps.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import IntEnum, auto
+
+import attrs
+
+from ..endpoint import Endpoint
+from ..rules import Machine
+from ..values.addresses import Address
+from ..values.segments import Datagram
+
+
+class UdpState(IntEnum):
+    """What a UDP socket is tied to."""
+
+    UNBOUND = 0
+    BOUND = 1
+    CONNECTED = 2
+
+
+class UdpEvent(IntEnum):
+    """What can happen to a UDP socket."""
+
+    BOUND = 0
+    CONNECT = auto()
+    AUTOBIND = auto()
+    SEND = auto()
+    RECEIVE = auto()
+    SHUTDOWN = auto()
+    CLOSE = auto()
+    LISTEN = auto()
+    ACCEPT = auto()
+    FIONREAD = auto()
+    TIOCOUTQ = auto()
+    DATAGRAM = auto()
+    PORT_UNREACHABLE = auto()
+
+
+UDP = Machine("udp", "UDP socket", UdpState, UdpEvent)
+
+
+@attrs.define(eq=False)
+class UdpSocket(Endpoint):
+    """A UDP socket. Draft: rules change it in place."""
+
+    state: UdpState = UdpState.UNBOUND
+    is_tcp = False
+    arrived: deque[Datagram] = attrs.Factory(deque)
+    """Datagrams that no reader has taken over yet."""
+    reading: deque[Datagram] = attrs.Factory(deque)
+    """Datagrams that a reader took over; read first."""
+    rmem: int = 0
+    """Memory charged to the receive buffer, in bytes."""
+    owed: int = 0
+    """Memory of datagrams already read that is still charged, in bytes (`forward_deficit`)."""
+
+    def hears(self, src: Address) -> bool:
+        """Whether a connected socket takes a datagram from `src`: its peer's; a peer with port 0 is all of that
+        address.
+        """
+        return self.remote[0] == src[0] and self.remote[1] in (0, src[1])
+
+    @property
+    def first(self) -> Datagram | None:
+        """The datagram that recv would give next."""
+        if self.reading:
+            return self.reading[0]
+        return self.arrived[0] if self.arrived else None

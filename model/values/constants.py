@@ -1,0 +1,64 @@
+"""The numbers of the Linux sockets API that the model speaks, under their standard names.
+
+They are written out because `model/` imports neither `socket` nor `select`; a test compares each with the standard
+library's. Sources: the kernel's uapi headers; socket(7), tcp(7), udp(7), poll(2).
+
+Not here: numbers that nothing in the model uses yet.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+AF_UNSPEC, AF_INET = 0, 2
+SOCK_STREAM, SOCK_DGRAM = 1, 2
+SOCK_NONBLOCK, SOCK_CLOEXEC = 0o4000, 0o2000000
+IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP = 0, 6, 17
+SOMAXCONN = 4096
+INADDR_ANY, INADDR_LOOPBACK = 0, 0x7F000001
+
+SOL_SOCKET = 1
+SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_SNDBUF, SO_RCVBUF = 2, 3, 4, 7, 8
+SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN, SO_MEMINFO = 30, 38, 39, 55
+SOL_TCP = IPPROTO_TCP
+TCP_NODELAY, TCP_MAXSEG, TCP_INFO = 1, 2, 11
+
+SHUT_RD, SHUT_WR, SHUT_RDWR = 0, 1, 2
+MSG_OOB, MSG_PEEK, MSG_DONTROUTE, MSG_TRUNC, MSG_DONTWAIT = 0x1, 0x2, 0x4, 0x20, 0x40
+MSG_WAITALL, MSG_NOSIGNAL, MSG_MORE = 0x100, 0x4000, 0x8000
+
+FIONREAD, TIOCOUTQ, SIOCOUTQNSD = 0x541B, 0x5411, 0x894B
+
+POLLIN, POLLPRI, POLLOUT, POLLERR, POLLHUP, POLLNVAL = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
+POLLRDNORM, POLLRDBAND, POLLWRNORM, POLLWRBAND, POLLMSG, POLLRDHUP = 0x40, 0x80, 0x100, 0x200, 0x400, 0x2000
+POLL_ALWAYS = POLLERR | POLLHUP | POLLNVAL
+POLL_ALL = POLLIN | POLLPRI | POLLOUT | POLLRDHUP
+
+FD_SETSIZE = 1024
+
+
+class TcpState(IntEnum):
+    """TCP's eleven states, numbered as `tcpi_state` numbers them (include/net/tcp_states.h)."""
+
+    ESTABLISHED = 1
+    SYN_SENT = 2
+    SYN_RECEIVED = 3
+    FIN_WAIT_1 = 4
+    FIN_WAIT_2 = 5
+    TIME_WAIT = 6
+    CLOSED = 7
+    CLOSE_WAIT = 8
+    LAST_ACK = 9
+    LISTEN = 10
+    CLOSING = 11
+
+
+class TcpFlag(IntFlag):
+    """The control bits of a TCP header (RFC 9293 §3.1)."""
+
+    FIN = 0x01
+    SYN = 0x02
+    RST = 0x04
+    PSH = 0x08
+    ACK = 0x10
+    URG = 0x20

@@ -1,0 +1,90 @@
+"""What travels: TCP segments and UDP datagrams, as frozen values, printed in packetdrill's notation.
+
+Sequence numbers are whole numbers that never wrap: the model counts on, and only an encoding for a real wire takes
+them modulo 2**32 (RFC 9293 §3.4). `window` is the value after scaling, in bytes, as the receiver of the segment
+understands it.
+
+Not here: encoding to bytes, IP, SACK, checksums.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from .addresses import Address
+from .constants import TcpFlag
+
+FIN, SYN, RST, PSH, ACK = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK
+_SYN, _FIN = int(SYN), int(FIN)
+_LETTERS = ((int(SYN), "S"), (int(FIN), "F"), (int(RST), "R"), (int(PSH), "P"))
+
+
+@attrs.frozen(eq=False)
+class Segment:
+    """One TCP segment. `flags` is a plain int of `TcpFlag` bits, because it is tested for every segment."""
+
+    src: Address
+    dst: Address
+    seq: int
+    ack: int
+    flags: int
+    window: int
+    data: bytes = b""
+    mss: int | None = None
+    scale: int | None = None
+    segment_size: int = 0
+    """For a run of several segments that travels as one (segmentation offload): the size of each. 0: it is one
+    segment.
+    """
+    merged: int = 1
+    """How many bare acknowledgements became this one while they waited for a locked socket."""
+    truesize: int = 0
+    """What the kernel charges for the buffer that carries it, in bytes; 0 for one that is never queued."""
+    fragments: int = 0
+    """Page fragments that its bytes lie in; 0 where that was not counted."""
+    buffer: int = 0
+    """The sender's buffer that it shares its pages with (loopback does not copy); 0 for none."""
+
+    @property
+    def end(self) -> int:
+        """The sequence number behind it: SYN and FIN count one each (RFC 9293 §3.4)."""
+        return self.seq + len(self.data) + (1 if self.flags & _SYN else 0) + (1 if self.flags & _FIN else 0)
+
+    def text(self, seq_base: int = 0, ack_base: int = 0) -> str:
+        """packetdrill's notation: ``127.0.0.1:40000 > 127.0.0.1:80: P. 1:11(10) ack 1 win 65536``."""
+        letters = "".join(letter for bit, letter in _LETTERS if self.flags & bit)
+        if self.flags & ACK:
+            letters += "."
+        seq = self.seq - seq_base
+        parts = [f"{letters} {seq}:{self.end - seq_base}({len(self.data)})"]
+        if self.flags & ACK:
+            parts.append(f"ack {self.ack - ack_base}")
+        parts.append(f"win {self.window}")
+        options = [f"mss {self.mss}"] if self.mss is not None else []
+        options += [f"wscale {self.scale}"] if self.scale is not None else []
+        if options:
+            parts.append(f"<{','.join(options)}>")
+        return f"{self.src[0]}:{self.src[1]} > {self.dst[0]}:{self.dst[1]}: {' '.join(parts)}"
+
+
+@attrs.frozen(eq=False)
+class Datagram:
+    """One UDP datagram."""
+
+    src: Address
+    dst: Address
+    data: bytes
+
+    def text(self) -> str:
+        return f"{self.src[0]}:{self.src[1]} > {self.dst[0]}:{self.dst[1]}: udp ({len(self.data)})"
+
+
+@attrs.frozen(eq=False)
+class PortUnreachable:
+    """The ICMP error a datagram to a closed port provokes (RFC 1122 §4.1.3.3); `offending` is that datagram's path."""
+
+    src: Address
+    dst: Address
+
+    def text(self) -> str:
+        return f"{self.dst[0]} > {self.src[0]}: icmp unreachable port {self.dst[1]}"

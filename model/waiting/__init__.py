@@ -1,0 +1,1 @@
+"""Waiting: what a socket is ready for, and the calls that ask."""

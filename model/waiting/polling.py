@@ -1,0 +1,58 @@
+"""poll and select with a zero time-out: what each descriptor is ready for, now.
+
+Not here: waiting for it (the caller lets time pass and asks again), epoll.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..tcp.block import Tcb
+from ..values.constants import POLL_ALWAYS, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI
+from .readiness import readiness
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+READ_SET = 0x0040 | 0x0080 | POLLIN | POLLHUP | POLLERR
+WRITE_SET = 0x0200 | 0x0100 | POLLOUT | POLLERR
+EXCEPT_SET = POLLPRI
+"""Which poll bits put a descriptor into each of select's three sets (fs/select.c: POLLIN_SET, POLLOUT_SET,
+POLLEX_SET).
+"""
+
+
+def look(fd: int, host: Host) -> int:
+    """The whole mask of one descriptor. Looking at a full send buffer makes the kernel remember that someone did."""
+    endpoint = host.descriptors[fd]
+    mask = readiness(endpoint)
+    if isinstance(endpoint, Tcb):
+        note_full(endpoint)
+    return mask
+
+
+def note_full(tcb: Tcb) -> None:
+    """Remember that the send buffer was found full: it may grow when it has room again (SOCK_NOSPACE)."""
+    if not tcb.write_shut and not tcb.writable:
+        tcb.ran_full = True
+
+
+def poll(asked: list[tuple[int, int]], host: Host) -> list[tuple[int, int]]:
+    """`(fd, revents)` for each descriptor that is ready, in the order asked."""
+    ready = []
+    for fd, events in asked:
+        revents = look(fd, host) & (events | POLL_ALWAYS) if fd in host.descriptors else POLLNVAL
+        if revents:
+            ready.append((fd, revents))
+    return ready
+
+
+def select(
+    reads: list[int], writes: list[int], excepts: list[int], host: Host
+) -> tuple[list[int], list[int], list[int]]:
+    """The descriptors of each list that are ready. The caller has made sure that all are open."""
+    return (
+        [fd for fd in reads if look(fd, host) & READ_SET],
+        [fd for fd in writes if look(fd, host) & WRITE_SET],
+        [fd for fd in excepts if look(fd, host) & EXCEPT_SET],
+    )

@@ -1,0 +1,1 @@
+"""The simulated world: hosts, their wires, and virtual time."""

@@ -1,0 +1,462 @@
+"""A host: its sockets, its tables, its loopback wire, its timers.
+
+Loopback is a queue of packets and nothing else. A packet that a *program's call* sends is delivered, and everything
+it provokes, before the call goes on; a packet sent while another is being delivered waits in line behind it. A socket
+that is locked by a call keeps its packets until the call is over. These three sentences are the whole of what makes
+loopback deterministic.
+
+Time is an integer of nanoseconds that others advance. A timer fires on a tick of the kernel's clock and never early.
+
+Not here: further hosts and the wires between them.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+
+import attrs
+
+from ..choices import Choice, Policy
+from ..endpoint import Endpoint, clone
+from ..profiles import Profile
+from ..rules import Arrow
+from ..sockets.ports import Ports
+from ..tcp import memory
+from ..tcp.arrival import arrive
+from ..tcp.block import Tcb, Timer
+from ..tcp.machine import TCP, TcpEvent
+from ..tcp.output import reset_in_answer, send_ack
+from ..trace import CallEvent, TimerEvent, Trace, WireEvent
+from ..udp.machine import UDP, UdpEvent, UdpSocket, UdpState
+from ..udp.memory import take_over
+from ..values.addresses import ANY, Address
+from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpFlag, TcpState
+from ..values.observation import Observation
+from ..values.results import Answer, Done, Fail
+from ..values.segments import Datagram, PortUnreachable, Segment
+from ..waiting.polling import note_full
+from ..waiting.readiness import readiness
+from .syscalls import CALLS, ioctl_of
+
+_TIMER_EVENTS = {Timer.DELAYED_ACK: TcpEvent.DELAYED_ACK_DUE, Timer.TIME_WAIT: TcpEvent.TIME_WAIT_OVER}
+_FIN = int(TcpFlag.FIN)
+_PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN)
+_UNOBSERVED: list[Arrow] = []
+
+
+@attrs.define(eq=False)
+class Host:
+    """One host and everything on it."""
+
+    name: str
+    profile: Profile
+    policy: Policy
+    trace: Trace | None = None
+    now_ns: int = 0
+    trail: list[Arrow] = attrs.Factory(list)
+    """Arrows of the rules that fired since the last call began, in order."""
+    asked: list[tuple[Choice, int, int, int | None, int]] = attrs.Factory(list)
+    """Choices asked since the last call began: choice, low, high, predicted, answered."""
+    endpoints: dict[int, Endpoint] = attrs.Factory(dict)
+    descriptors: dict[int, Endpoint] = attrs.Factory(dict)
+    names: dict[int, str] = attrs.Factory(dict)
+    """fd → the name of its socket in traces."""
+    connections: dict[tuple[Address, Address], int] = attrs.Factory(dict)
+    listeners: list[int] = attrs.Factory(list)
+    ports: Ports = attrs.Factory(Ports)
+    udp_ports: Ports = attrs.Factory(Ports)
+    held: set[int] = attrs.Factory(set)
+    """Buffers that a sender still keeps because they are not acknowledged."""
+    pages: int = 0
+    """Bytes copied so far to the page fragments that all senders share."""
+    wire: deque[Segment | Datagram | PortUnreachable] = attrs.Factory(deque)
+    delivering: bool = False
+    timers: list[tuple[int, int, int, int]] = attrs.Factory(list)
+    """Heap of (deadline, order, endpoint, timer); an entry whose deadline is not the endpoint's any more is passed
+    over.
+    """
+    counter: int = 0
+    sockets_made: int = 0
+
+    # ------------------------------------------------------------ calls
+
+    def call(self, name: str, *args: object) -> Answer:
+        """Make a call and record it. `name` is one of `syscalls.CALLS`; the arguments' types were checked by the
+        caller.
+        """
+        self.trail.clear()
+        self.asked.clear()
+        if self.trace is None:
+            return CALLS[name](self, *args)
+        fd = args[0] if args and type(args[0]) is int and name != "socket" else None
+        before = self.names.get(fd) if fd is not None else None
+        answer = CALLS[name](self, *args)
+        self._record(name, before, args[1:] if fd is not None else args, answer)
+        return answer
+
+    def _record(self, name: str, socket: str | None, args: tuple[object, ...], answer: Answer) -> None:
+        assert self.trace is not None
+        if name == "socket" and isinstance(answer, Done):
+            socket, answer = self.names[answer.value], Done(self.names[answer.value])
+        elif name == "accept" and isinstance(answer, Done):
+            answer = Done((self.names[answer.value[0]], answer.value[1]))
+        elif name == "poll" and isinstance(answer, Done):
+            args = ([(self._name(fd), events) for fd, events in args[0]],)  # type: ignore[attr-defined]
+            answer = Done([(self._name(fd), events) for fd, events in answer.value])
+        elif name == "select":
+            args = tuple([self._name(fd) for fd in fds] for fds in args)  # type: ignore[attr-defined]
+            if isinstance(answer, Done):
+                answer = Done(tuple([self._name(fd) for fd in fds] for fds in answer.value))
+        args = tuple(bytes(a) if isinstance(a, memoryview | bytearray) else a for a in args)
+        rules = tuple(arrow.rule.name for arrow in self.trail if arrow.machine == arrow.rule.machine)
+        seen = tuple((self.names[fd], self.observe(fd)) for fd in sorted(self.descriptors))
+        self.trace.add(CallEvent(self.now_ns, self.name, name, socket, args, answer, rules, seen))
+
+    def _name(self, fd: int) -> str:
+        return self.names.get(fd, str(fd))
+
+    def observe(self, fd: int) -> Observation:
+        """What can be seen of one open socket now. Not a call: no rule fires, but looking leaves the traces it leaves
+        in the kernel.
+        """
+        end = self.descriptors[fd]
+        mask = readiness(end) & (POLL_ALL | POLL_ALWAYS)
+        if isinstance(end, UdpSocket):
+            take_over(end)
+            return Observation(mask, len(end.first.data) if end.first is not None else 0, 0, 0, end.drops)
+        assert isinstance(end, Tcb)
+        note_full(end)
+        trail, self.trail = self.trail, _UNOBSERVED
+        reads, writes = ioctl_of(end, FIONREAD, self), ioctl_of(end, TIOCOUTQ, self)
+        self.trail = trail
+        _UNOBSERVED.clear()
+        return Observation(mask, _number(reads), _number(writes), int(end.state), end.drops)
+
+    def choose(self, choice: Choice, low: int, high: int, predicted: int | None, subject: object) -> int:
+        """Ask whoever decides; a range with a single value is no choice and is not asked."""
+        if low == high:
+            return low
+        answer = self.policy.choose(choice, low, high, predicted, subject)
+        self.asked.append((choice, low, high, predicted, answer))
+        return answer
+
+    # ------------------------------------------------------------ sockets and tables
+
+    def new_tcb(self) -> Tcb:
+        profile = self.profile
+        tcb = Tcb(self._number_endpoint(), sndbuf=profile.tcp_wmem[1], rcvbuf=profile.tcp_rmem[1])
+        tcb.window_ratio = profile.window_ratio
+        self.endpoints[tcb.number] = tcb
+        return tcb
+
+    def new_udp(self) -> UdpSocket:
+        udp = UdpSocket(self._number_endpoint(), sndbuf=self.profile.udp_wmem, rcvbuf=self.profile.udp_rmem)
+        self.endpoints[udp.number] = udp
+        return udp
+
+    def new_child(self, listener: Tcb, segment: Segment) -> Tcb:
+        """A connection of `listener` that begins with this SYN; buffers and options are the listener's."""
+        child = self.new_tcb()
+        child.local, child.remote, child.listener = segment.dst, segment.src, listener.number
+        child.sndbuf, child.rcvbuf = listener.sndbuf, listener.rcvbuf
+        child.sndbuf_locked, child.rcvbuf_locked = listener.sndbuf_locked, listener.rcvbuf_locked
+        child.nodelay, child.reuse_address = listener.nodelay, listener.reuse_address
+        child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
+        child.window_clamp = listener.window_clamp
+        self.ports.hold(child)
+        self.connections[child.local, child.remote] = child.number
+        return child
+
+    def leave_behind(self, tcb: Tcb) -> Tcb:
+        """A record that takes the place of `tcb` in the tables, without its descriptor and its bytes."""
+        record = clone(tcb)
+        record.number, record.fd, record.listener = self._number_endpoint(), None, None
+        record.received.clear()
+        self.endpoints[record.number] = record
+        self.ports.hold(record)
+        self.connections[record.local, record.remote] = record.number
+        return record
+
+    def _number_endpoint(self) -> int:
+        self.counter += 1
+        return self.counter
+
+    def tcb(self, number: int) -> Tcb:
+        tcb = self.endpoints[number]
+        assert isinstance(tcb, Tcb)
+        return tcb
+
+    def next_buffer(self) -> int:
+        self.counter += 1
+        return self.counter
+
+    def open_descriptor(self, end: Endpoint) -> int:
+        """Give `end` the lowest free descriptor, and a name for traces."""
+        fd = 3
+        while fd in self.descriptors:
+            fd += 1
+        self.descriptors[fd] = end
+        end.fd = fd
+        self.sockets_made += 1
+        self.names[fd] = f"s{self.sockets_made}"
+        return fd
+
+    def close_descriptor(self, end: Endpoint) -> None:
+        assert end.fd is not None
+        del self.descriptors[end.fd], self.names[end.fd]
+        end.fd = None
+
+    def ports_of(self, end: Endpoint) -> Ports:
+        return self.ports if isinstance(end, Tcb) else self.udp_ports
+
+    def bound(self, end: Endpoint) -> None:
+        if isinstance(end, UdpSocket):
+            UDP.fire(self.trail, UdpEvent.BOUND, end, self)
+
+    def is_open(self, end: Endpoint) -> bool:
+        """Whether the protocol's state forbids bind: TCP not CLOSED, UDP connected."""
+        if isinstance(end, Tcb):
+            return end.state is not TcpState.CLOSED
+        assert isinstance(end, UdpSocket)
+        return end.state is UdpState.CONNECTED
+
+    def has_peer(self, end: Endpoint) -> bool:
+        if isinstance(end, Tcb):
+            closed = (TcpState.CLOSED, TcpState.SYN_SENT, TcpState.LISTEN)
+            return end.state not in closed and end.remote[1] != 0
+        assert isinstance(end, UdpSocket)
+        return end.state is UdpState.CONNECTED and end.remote[1] != 0
+
+    def remove(self, end: Endpoint) -> None:
+        """Forget an endpoint altogether."""
+        self.leave_tables(end)
+        self.ports_of(end).release(end)
+        if isinstance(end, Tcb):
+            memory.let_go_all(end, self)
+        self.endpoints.pop(end.number, None)
+
+    def leave_tables(self, end: Endpoint) -> None:
+        """Segments and connection attempts do not find this endpoint any more."""
+        if self.connections.get((end.local, end.remote)) == end.number:
+            del self.connections[end.local, end.remote]
+        if end.number in self.listeners:
+            self.listeners.remove(end.number)
+        if isinstance(end, Tcb):
+            self.stop_timers(end)
+
+    # ------------------------------------------------------------ the wire
+
+    def transmit(self, packet: Segment | Datagram | PortUnreachable) -> None:
+        """Send a packet over loopback. Outside a delivery, it and all it provokes are delivered before this returns."""
+        if self.trace is not None:
+            kind = "segment" if isinstance(packet, Segment) else "datagram"
+            self.trace.add(WireEvent(self.now_ns, self.name, self._text(packet), kind))
+        self.wire.append(packet)
+        if self.delivering:
+            return
+        self.delivering = True
+        while self.wire:
+            self._deliver(self.wire.popleft())
+        self.delivering = False
+
+    def _text(self, packet: Segment | Datagram | PortUnreachable) -> str:
+        if not isinstance(packet, Segment):
+            return packet.text()
+        number = self.connections.get((packet.src, packet.dst))
+        tcb = self.endpoints.get(number) if number is not None else None
+        if isinstance(tcb, Tcb):
+            return packet.text(tcb.iss, tcb.irs)
+        number = self.connections.get((packet.dst, packet.src))
+        tcb = self.endpoints.get(number) if number is not None else None
+        return packet.text(tcb.irs or packet.seq, tcb.iss) if isinstance(tcb, Tcb) else packet.text()
+
+    def _deliver(self, packet: Segment | Datagram | PortUnreachable) -> None:
+        if isinstance(packet, Segment):
+            self._deliver_segment(packet)
+        elif isinstance(packet, Datagram):
+            receiver = self._udp_receiver(packet.src, packet.dst)
+            if receiver is None:
+                self.transmit(PortUnreachable(packet.src, packet.dst))
+            else:
+                UDP.fire(self.trail, UdpEvent.DATAGRAM, receiver, packet, self)
+        else:
+            sender = self._udp_receiver(packet.dst, packet.src)
+            if sender is not None:
+                UDP.fire(self.trail, UdpEvent.PORT_UNREACHABLE, sender, packet, self)
+
+    def _deliver_segment(self, segment: Segment) -> None:
+        number = self.connections.get((segment.dst, segment.src))
+        tcb = self.tcb(number) if number is not None else self._listener(segment.dst)
+        if tcb is None:
+            reset_in_answer(segment, self)
+        elif tcb.busy:
+            self._put_off(tcb, segment)
+        else:
+            arrive(tcb, segment, self)
+
+    def _put_off(self, tcb: Tcb, segment: Segment) -> None:
+        """A segment for a locked socket waits; with the one that waits before it, it becomes one if it can
+        (`tcp_add_backlog`).
+        """
+        overhead = self.profile.buffer_overhead
+        tail = tcb.backlog[-1] if tcb.backlog else None
+        if tail is None or not self._joins(tail, segment):
+            tcb.backlog.append(segment)
+            tcb.backlog_bytes += segment.truesize or overhead
+            return
+        more = max(segment.truesize - overhead, 0)
+        tcb.backlog_bytes += more
+        tcb.backlog[-1] = attrs.evolve(
+            segment,
+            seq=tail.seq,
+            ack=max(tail.ack, segment.ack),
+            flags=tail.flags | segment.flags,
+            data=tail.data + segment.data,
+            segment_size=max(x.segment_size or len(x.data) for x in (tail, segment)),
+            merged=tail.merged + segment.merged,
+            truesize=(tail.truesize or overhead) + more,
+            buffer=0,
+        )
+
+    def _joins(self, tail: Segment, segment: Segment) -> bool:
+        """Whether two segments that wait become one: plain, in sequence, and the first shares no memory with its
+        sender.
+        """
+        plain = (tail.flags | segment.flags) & ~_PLAIN == 0 and not tail.flags & _FIN
+        return plain and tail.end == segment.seq and tail.buffer not in self.held
+
+    def _listener(self, address: Address) -> Tcb | None:
+        """The listener for `address`: one bound to exactly it goes before one bound to the wildcard."""
+        found = None
+        for number in self.listeners:
+            tcb = self.tcb(number)
+            if tcb.local == address:
+                return tcb
+            if tcb.local == (ANY, address[1]):
+                found = tcb
+        return found
+
+    def _udp_receiver(self, src: Address, dst: Address) -> UdpSocket | None:
+        """The socket that gets a datagram: connected to its source before unconnected, exact address before
+        wildcard.
+        """
+        best, best_score = None, -1
+        for number in reversed(self.udp_ports.held.get(dst[1], ())):
+            udp = self.endpoints[number]
+            assert isinstance(udp, UdpSocket)
+            if udp.local[0] not in (ANY, dst[0]):
+                continue
+            if udp.state is UdpState.CONNECTED and not udp.hears(src):
+                continue
+            score = 2 * (udp.state is UdpState.CONNECTED) + (udp.local[0] != ANY)
+            if score > best_score:
+                best, best_score = udp, score
+        return best
+
+    # ------------------------------------------------------------ the socket lock
+
+    def take_backlog(self, tcb: Tcb) -> bool:
+        """Process what arrived for a locked socket so far. Whether there was anything."""
+        if not tcb.backlog:
+            return False
+        while tcb.backlog:
+            arrive(tcb, tcb.backlog.popleft(), self)
+        tcb.backlog_bytes = 0
+        return True
+
+    def unlock(self, tcb: Tcb) -> None:
+        """The end of a call: what arrived meanwhile is processed, and an acknowledgement put off till now is sent."""
+        self.take_backlog(tcb)
+        tcb.busy = False
+        if tcb.ack_deferred:
+            tcb.ack_deferred = False
+            if tcb.ack_scheduled:
+                send_ack(tcb, self)
+
+    # ------------------------------------------------------------ time
+
+    def set_timer(self, tcb: Tcb, timer: Timer, delay_ns: int) -> None:
+        """Fire `timer` after `delay_ns`: on the first tick that is not early."""
+        tick = self.profile.jiffy_ns
+        deadline = (self.now_ns // tick + -(-delay_ns // tick) + 1) * tick
+        tcb.timers[timer] = deadline
+        self.counter += 1
+        heapq.heappush(self.timers, (deadline, self.counter, tcb.number, timer))
+
+    def stop_timer(self, tcb: Tcb, timer: Timer) -> None:
+        tcb.timers[timer] = None
+
+    def stop_timers(self, tcb: Tcb) -> None:
+        tcb.timers = [None, None, None]
+        tcb.probing = tcb.tail_probing = False
+
+    def next_deadline(self) -> int | None:
+        """When the next timer fires, in nanoseconds; None if none is set."""
+        while self.timers:
+            deadline, _, number, timer = self.timers[0]
+            end = self.endpoints.get(number)
+            if isinstance(end, Tcb) and end.timers[timer] == deadline:
+                return deadline
+            heapq.heappop(self.timers)
+        return None
+
+    def due(self, until_ns: int) -> list[tuple[int, Timer]]:
+        """The timers, as (endpoint, timer), whose deadline is at or before `until_ns`, in the order in which they
+        will fire.
+        """
+        found = []
+        for deadline, _, number, timer in sorted(self.timers):
+            end = self.endpoints.get(number)
+            if deadline <= until_ns and isinstance(end, Tcb) and end.timers[timer] == deadline:
+                found.append((number, Timer(timer)))
+        return found
+
+    def fire_early(self, number: int, timer: Timer) -> None:
+        """Fire one timer now, whatever its deadline; nothing happens if it was stopped meanwhile."""
+        end = self.endpoints.get(number)
+        if isinstance(end, Tcb) and end.timers[timer] is not None:
+            self._fire(end, timer)
+
+    def sleep_until(self, at_ns: int) -> None:
+        """Let time pass; timers fire in order of their deadlines, first set first."""
+        while (deadline := self.next_deadline()) is not None and deadline <= at_ns:
+            _, _, number, timer = heapq.heappop(self.timers)
+            self.now_ns = max(self.now_ns, deadline)
+            self._fire(self.tcb(number), Timer(timer))
+        self.now_ns = max(self.now_ns, at_ns)
+
+    def _fire(self, tcb: Tcb, timer: Timer) -> None:
+        tcb.timers[timer] = None
+        if self.trace is not None:
+            name = self.names.get(tcb.fd, "-") if tcb.fd is not None else "-"
+            self.trace.add(TimerEvent(self.now_ns, self.name, name, timer.name.lower()))
+        event = _TIMER_EVENTS.get(timer)
+        if event is None:
+            if tcb.tail_probing and tcb.unacked:
+                event = TcpEvent.TAIL_PROBE_DUE
+            else:
+                event = TcpEvent.PROBE_DUE if tcb.probing and not tcb.unacked else TcpEvent.RETRANSMIT_DUE
+        self.delivering = True  # timers run where arriving packets are processed
+        TCP.offer(self.trail, event, tcb, self)
+        while self.wire:
+            self._deliver(self.wire.popleft())
+        self.delivering = False
+
+    # ------------------------------------------------------------ copies
+
+    def fork(self, policy: Policy) -> Host:
+        """An independent copy that goes on under another policy; the trace stays behind."""
+        new = clone(self)
+        new.policy, new.trace = policy, None
+        new.endpoints = {number: clone(end) for number, end in self.endpoints.items()}
+        new.descriptors = {fd: new.endpoints[end.number] for fd, end in self.descriptors.items()}
+        new.ports, new.udp_ports = clone(self.ports), clone(self.udp_ports)
+        return new
+
+
+def _number(answer: Answer) -> int:
+    if isinstance(answer, Done):
+        return int(answer.value)
+    assert isinstance(answer, Fail)
+    return -answer.errno

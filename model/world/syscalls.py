@@ -1,0 +1,250 @@
+"""The calls of a host, by name: look the descriptor up, take the socket's lock, fire the rule, let go.
+
+While a call runs it holds the socket's lock: segments that arrive for this very socket wait, and are processed at its
+end, before the call returns to the program. That is why a non-blocking connect on loopback says "in progress" and is
+connected nevertheless, and why a sender hears of acknowledgements only when its send is over.
+
+Not here: what any call does. Each is a few lines that lead to a machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..endpoint import Endpoint
+from ..rules import Machine
+from ..sockets.descriptors import DESCRIPTOR, Descriptor, DescriptorEvent, DescriptorState
+from ..sockets.life import SOCKET, LifeEvent
+from ..sockets.options import NotModelled, getsockopt, setsockopt
+from ..tcp.block import Tcb
+from ..tcp.machine import TCP, TcpEvent
+from ..udp.machine import UDP, UdpEvent
+from ..values.addresses import Address
+from ..values.constants import FIONREAD, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, SIOCOUTQNSD, TIOCOUTQ, TcpState
+from ..values.results import Answer, Done
+from ..waiting import polling
+
+if TYPE_CHECKING:
+    from .host import Host
+
+Call = Callable[..., Answer]
+CALLS: dict[str, Call] = {}
+
+MODELLED_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK
+
+
+def _call(function: Call) -> Call:
+    CALLS[function.__name__.rstrip("_")] = function
+    return function
+
+
+def _closed(host: Host, fd: int) -> Answer:
+    return DESCRIPTOR.fire(host.trail, DescriptorEvent.CALL, Descriptor(fd), host)  # type: ignore[no-any-return]
+
+
+def _locked(host: Host, machine: Machine, event: int, tcb: Tcb, *args: Any) -> Answer:
+    tcb.busy = True
+    answer: Answer = machine.fire(host.trail, event, tcb, *args, host)
+    host.unlock(tcb)
+    return answer
+
+
+def _check_flags(flags: int) -> None:
+    if flags & ~MODELLED_FLAGS:
+        raise NotModelled(f"message flags {flags & ~MODELLED_FLAGS:#x} are not modelled yet")
+
+
+@_call
+def socket(host: Host, family: int, kind: int, proto: int) -> Answer:
+    return DESCRIPTOR.fire(  # type: ignore[no-any-return]
+        host.trail, DescriptorEvent.SOCKET, Descriptor(-1), family, kind, proto, host
+    )
+
+
+@_call
+def close(host: Host, fd: int) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    answer: Answer = DESCRIPTOR.fire(host.trail, DescriptorEvent.CLOSE, Descriptor(fd, DescriptorState.OPEN), host)
+    if isinstance(end, Tcb):
+        end.busy = True
+        TCP.fire(host.trail, TcpEvent.CLOSE, end, host)
+        host.close_descriptor(end)
+        host.unlock(end)
+    else:
+        UDP.fire(host.trail, UdpEvent.CLOSE, end, host)
+        host.close_descriptor(end)
+    return answer
+
+
+@_call
+def bind(host: Host, fd: int, address: Address) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    return SOCKET.fire(host.trail, LifeEvent.BIND, end, address, host)  # type: ignore[no-any-return]
+
+
+@_call
+def listen(host: Host, fd: int, backlog: int) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    if isinstance(end, Tcb):
+        return TCP.fire(host.trail, TcpEvent.PASSIVE_OPEN, end, backlog, host)  # type: ignore[no-any-return]
+    return UDP.fire(host.trail, UdpEvent.LISTEN, end, host)  # type: ignore[no-any-return]
+
+
+@_call
+def accept(host: Host, fd: int) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    if isinstance(end, Tcb):
+        return TCP.fire(host.trail, TcpEvent.ACCEPT, end, host)  # type: ignore[no-any-return]
+    return UDP.fire(host.trail, UdpEvent.ACCEPT, end, host)  # type: ignore[no-any-return]
+
+
+@_call
+def connect(host: Host, fd: int, address: Address) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    if isinstance(end, Tcb):
+        return _locked(host, SOCKET, LifeEvent.CONNECT, end, address)
+    return UDP.fire(host.trail, UdpEvent.CONNECT, end, address, host)  # type: ignore[no-any-return]
+
+
+@_call
+def send(host: Host, fd: int, data: bytes, flags: int = 0) -> Answer:
+    return sendto(host, fd, data, flags, None)
+
+
+@_call
+def sendto(host: Host, fd: int, data: bytes, flags: int, address: Address | None) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    if flags:
+        _check_flags(flags)
+    if isinstance(end, Tcb):
+        return _locked(host, TCP, TcpEvent.SEND, end, data, flags)
+    if not end.holds_port:
+        UDP.fire(host.trail, UdpEvent.AUTOBIND, end, host)
+    return UDP.fire(host.trail, UdpEvent.SEND, end, data, flags, address, host)  # type: ignore[no-any-return]
+
+
+@_call
+def recv(host: Host, fd: int, wanted: int, flags: int = 0) -> Answer:
+    answer = recvfrom(host, fd, wanted, flags)
+    return Done(answer.value[0]) if type(answer) is Done else answer
+
+
+@_call
+def recvfrom(host: Host, fd: int, wanted: int, flags: int = 0) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    if flags:
+        _check_flags(flags)
+    if isinstance(end, Tcb):
+        answer = _locked(host, TCP, TcpEvent.RECEIVE, end, wanted, flags)
+        return Done((answer.value, None)) if type(answer) is Done else answer
+    return UDP.fire(host.trail, UdpEvent.RECEIVE, end, wanted, flags, host)  # type: ignore[no-any-return]
+
+
+@_call
+def shutdown(host: Host, fd: int, how: int) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    if isinstance(end, Tcb):
+        return _locked(host, SOCKET, LifeEvent.SHUTDOWN, end, how)
+    return UDP.fire(host.trail, UdpEvent.SHUTDOWN, end, how, host)  # type: ignore[no-any-return]
+
+
+@_call
+def getsockname(host: Host, fd: int) -> Answer:
+    return _of_any(host, fd, LifeEvent.GETSOCKNAME)
+
+
+@_call
+def getpeername(host: Host, fd: int) -> Answer:
+    return _of_any(host, fd, LifeEvent.GETPEERNAME)
+
+
+def _of_any(host: Host, fd: int, event: LifeEvent) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    return SOCKET.fire(host.trail, event, end, host)  # type: ignore[no-any-return]
+
+
+@_call
+def setblocking(host: Host, fd: int, blocking: bool) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    end.nonblocking = not blocking
+    return DESCRIPTOR.fire(  # type: ignore[no-any-return]
+        host.trail, DescriptorEvent.SET_BLOCKING, Descriptor(fd, DescriptorState.OPEN), host
+    )
+
+
+@_call
+def setsockopt_(host: Host, fd: int, level: int, option: int, value: int | bytes) -> Answer:
+    end = host.descriptors.get(fd)
+    return _closed(host, fd) if end is None else setsockopt(end, level, option, value, host)
+
+
+@_call
+def getsockopt_(host: Host, fd: int, level: int, option: int, buflen: int = 0) -> Answer:
+    end = host.descriptors.get(fd)
+    return _closed(host, fd) if end is None else getsockopt(end, level, option, buflen, host)
+
+
+@_call
+def ioctl(host: Host, fd: int, request: int) -> Answer:
+    end = host.descriptors.get(fd)
+    if end is None:
+        return _closed(host, fd)
+    return ioctl_of(end, request, host)
+
+
+def ioctl_of(end: Endpoint, request: int, host: Host) -> Answer:
+    """FIONREAD and TIOCOUTQ of an endpoint. SIOCOUTQNSD is counted from TIOCOUTQ. Others raise `NotModelled`."""
+    tcp = isinstance(end, Tcb)
+    if request == FIONREAD:
+        machine, event = (TCP, TcpEvent.FIONREAD) if tcp else (UDP, UdpEvent.FIONREAD)
+    elif request in (TIOCOUTQ, SIOCOUTQNSD):
+        machine, event = (TCP, TcpEvent.TIOCOUTQ) if tcp else (UDP, UdpEvent.TIOCOUTQ)
+    else:
+        raise NotModelled(
+            f"ioctl request {request:#x} is not modelled; modelled are FIONREAD, TIOCOUTQ and SIOCOUTQNSD"
+        )
+    answer: Answer = machine.fire(host.trail, event, end, host)
+    if request == SIOCOUTQNSD and isinstance(end, Tcb) and isinstance(answer, Done):
+        connecting = end.state in (TcpState.SYN_SENT, TcpState.SYN_RECEIVED)
+        return Done(0 if connecting else end.unsent_bytes)
+    return answer
+
+
+@_call
+def poll(host: Host, asked: list[tuple[int, int]]) -> Answer:
+    answer = Done(polling.poll(asked, host))
+    return DESCRIPTOR.fire(  # type: ignore[no-any-return]
+        host.trail, DescriptorEvent.POLL, Descriptor(-1, DescriptorState.OPEN), answer, host
+    )
+
+
+@_call
+def select(host: Host, reads: list[int], writes: list[int], excepts: list[int]) -> Answer:
+    for fd in (*reads, *writes, *excepts):
+        if fd not in host.descriptors:
+            return _closed(host, fd)
+    answer = Done(polling.select(reads, writes, excepts, host))
+    return DESCRIPTOR.fire(  # type: ignore[no-any-return]
+        host.trail, DescriptorEvent.SELECT, Descriptor(-1, DescriptorState.OPEN), answer, host
+    )

@@ -1,0 +1,240 @@
+"""The bench of the trace tests on the running kernel, and one body on two arms.
+
+    @on_both_arms
+    def test_something(net: Net) -> None: ...
+
+runs the body on the model and, in a private network namespace with a packet socket listening on loopback, on the
+kernel. The expectations are the same text: what the model is expected to send, the kernel sends.
+
+Time is real on the kernel's arm. A body states times by brackets that are wide enough for a kernel tick ("nothing for
+20 ms, then within 80"). A machine that is busy can still be late: a body that fails although this process was held up
+between two calls has shown nothing, and is run again.
+
+Not here: comparing memory accounts, timers of a minute.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import functools
+import inspect
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+from model.values.constants import TcpFlag
+from realnet import Namespace, NamespaceRefused
+
+from .traces import End, ModelNet, Net
+
+SLOW_S = 0.003
+"""Longest time between two calls of a body that counts as no time at all."""
+MOST_ATTEMPTS = 10
+
+_OUTGOING, _ETHERNET, _ALL = 4, 14, 3
+_SO_TIMESTAMPNS = 35
+_LETTERS = ((TcpFlag.SYN, "S"), (TcpFlag.FIN, "F"), (TcpFlag.RST, "R"), (TcpFlag.PSH, "P"), (TcpFlag.ACK, "."))
+
+
+def on_both_arms(body: Callable[..., None]) -> Callable[..., None]:
+    """Make a test of `body`, whose first parameter is a net: once with the model's, once with the kernel's."""
+
+    def test(arm: str, **others: Any) -> None:
+        if arm == "model":
+            body(ModelNet(), **others)
+        else:
+            _on_the_kernel(functools.partial(body, **others))
+
+    test.__name__, test.__doc__, test.__module__ = body.__name__, body.__doc__, body.__module__
+    signature = inspect.signature(body)
+    _, *others = signature.parameters.values()
+    arm = inspect.Parameter("arm", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    test.__signature__ = signature.replace(parameters=[arm, *others])  # type: ignore[attr-defined]
+    return pytest.mark.parametrize("arm", ["model", "kernel"])(test)
+
+
+def _on_the_kernel(body: Callable[[Net], None]) -> None:
+    for attempt in range(MOST_ATTEMPTS):
+        try:
+            with Namespace(), KernelNet() as net:
+                try:
+                    body(net)
+                except AssertionError:
+                    if not net.late or attempt == MOST_ATTEMPTS - 1:
+                        raise
+                else:
+                    return
+        except NamespaceRefused as refusal:
+            pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
+
+
+class KernelNet(Net):
+    """The bench on the kernel, in the namespace that the caller has entered. A context manager: it owns sockets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late = False
+        """Whether time passed that the body knows nothing of."""
+        self.sockets: list[socket.socket] = []
+        self._tap = self._listen()
+        self._touched = time.monotonic()
+        self._later: list[tuple[float, bytes]] = []
+        self._first: dict[tuple[str, str], int] = {}
+        self._scale: dict[tuple[str, str], int] = {}
+
+    def __enter__(self) -> KernelNet:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for sock in (*self.sockets, self._tap):
+            sock.close()
+
+    @staticmethod
+    def _listen() -> socket.socket:
+        tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ALL))
+        tap.bind(("lo", 0))
+        tap.setblocking(False)
+        tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        tap.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        return tap
+
+    def open(self, name: str, kind: int) -> KernelEnd:
+        return KernelEnd(self, name, socket.socket(socket.AF_INET, kind))
+
+    def touch(self) -> None:
+        """A call begins: see that the one before was just now."""
+        now = time.monotonic()
+        self.late = self.late or now - self._touched > SLOW_S
+        self._touched = now
+
+    def wait(self, seconds: float) -> None:
+        self.touch()
+        self._until = time.time() + seconds
+        time.sleep(seconds)
+        self._touched = time.monotonic()
+        self.late = self.late or time.time() > self._until + SLOW_S
+
+    def look(self) -> list[str]:
+        """The packets since the last look; those that came later than the waiting was to last are left for the next."""
+        self.touch()
+        until = self._until
+        self._until = float("inf")
+        packets = [*self._later, *self._arrived()]
+        self._later = [packet for packet in packets if packet[0] > until]
+        lines = (self._text(packet) for at, packet in packets if at <= until)
+        found = [line for line in lines if line]
+        self._touched = time.monotonic()
+        return found
+
+    _until = float("inf")
+
+    def _arrived(self) -> Iterator[tuple[float, bytes]]:
+        while True:
+            try:
+                packet, extra, _, (_, _, kind, *_) = self._tap.recvmsg(1 << 17, 256)
+            except BlockingIOError:
+                return
+            if kind == _OUTGOING:  # on loopback every packet passes twice
+                seconds, ns = struct.unpack("=qq", extra[0][2])
+                yield seconds + ns / 1e9, packet[_ETHERNET:]
+
+    def _text(self, packet: bytes) -> str:
+        """The packet in the model's words; empty for one that is none of ours."""
+        src, dst = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
+        inner = packet[(packet[0] & 15) * 4 :]
+        if packet[9] == socket.IPPROTO_TCP:
+            return self._segment(src, dst, inner)
+        from_port, to_port = struct.unpack("!HH", inner[:4])
+        if packet[9] == socket.IPPROTO_UDP:
+            return f"{src}:{from_port} > {dst}:{to_port}: udp ({len(inner) - 8})"
+        if packet[9] == socket.IPPROTO_ICMP:
+            (port,) = struct.unpack("!H", inner[8 + 20 + 2 : 8 + 20 + 4])
+            return f"{src} > {dst}: icmp unreachable port {port}"
+        return ""
+
+    def _segment(self, src: str, dst: str, segment: bytes) -> str:
+        from_port, to_port, seq, ack, offset, bits, window = struct.unpack("!HHIIBBH", segment[:16])
+        there = (f"{src}:{from_port}", f"{dst}:{to_port}")
+        back = (there[1], there[0])
+        options = _options(segment[20 : (offset >> 4) * 4])
+        length = len(segment) - (offset >> 4) * 4
+        if bits & TcpFlag.SYN:
+            self._first[there] = seq
+            self._scale[there] = options.get("wscale", 0)
+            if not bits & TcpFlag.ACK and there != back:
+                self._first.pop(back, None)
+        else:
+            window <<= self._scale.get(there, 0)
+        start = _near(seq - self._first.get(there, seq))
+        end = start + length + bool(bits & TcpFlag.SYN) + bool(bits & TcpFlag.FIN)
+        parts = ["".join(letter for flag, letter in _LETTERS if bits & flag), f"{start}:{end}({length})"]
+        if bits & TcpFlag.ACK:
+            parts.append(f"ack {_near(ack - self._first.get(back, 0))}")
+        parts.append(f"win {window}")
+        if options:
+            parts.append("<" + ",".join(f"{name} {value}" for name, value in options.items()) + ">")
+        return f"{there[0]} > {there[1]}: {' '.join(parts)}"
+
+
+def _near(difference: int) -> int:
+    """A difference of sequence numbers: modulo 2**32, as a number with a sign (RFC 9293 §3.4)."""
+    return (difference + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def _options(data: bytes) -> dict[str, int]:
+    """MSS and window scale, the options that the model writes down (RFC 9293 §3.2)."""
+    found: dict[str, int] = {}
+    at = 0
+    while at < len(data) and data[at]:
+        kind = data[at]
+        if kind == 1:
+            at += 1
+            continue
+        value = data[at + 2 : at + data[at + 1]]
+        if kind in (2, 3):
+            found["mss" if kind == 2 else "wscale"] = int.from_bytes(value, "big")
+        at += data[at + 1]
+    return found
+
+
+class KernelEnd(End):
+    """A socket of the kernel."""
+
+    net: KernelNet
+
+    def __init__(self, net: KernelNet, name: str, sock: socket.socket) -> None:
+        super().__init__(net, name)
+        self.sock = sock
+        sock.setblocking(False)
+        net.sockets.append(sock)
+
+    def accepted(self, value: Any, name: str) -> KernelEnd:
+        return KernelEnd(self.net, name, value[0])
+
+    def call(self, name: str, *args: Any) -> Any:
+        self.net.touch()
+        try:
+            answer = self._call(name, args)
+        except OSError as error:
+            answer = errno.errorcode[error.errno or 0]
+        if self.sock.fileno() >= 0:
+            self.named(self.sock.getsockname())
+        return answer
+
+    def _call(self, name: str, args: tuple[Any, ...]) -> Any:
+        if name == "ioctl":
+            return struct.unpack("=i", fcntl.ioctl(self.sock, args[0], bytes(4)))[0]
+        if name == "poll":
+            poller = select.poll()
+            poller.register(self.sock, args[0])
+            return sum(bits for _, bits in poller.poll(0))
+        return getattr(self.sock, name)(*args)
