@@ -1,0 +1,101 @@
+"""`RealNet`: the running kernel in a private network namespace, its modules and the trace of every call.
+
+The other arm of `model.SimNet`: one scenario, a function of the net in plain socket code, runs on both.
+
+    def greeting(net):
+        server = net.socket.create_server(("127.0.0.1", 80))
+        client = net.socket.create_connection(("127.0.0.1", 80))
+        ...
+
+    with RealNet() as net:
+        greeting(net)
+
+Here `net.socket` and `net.selectors` are the standard library's own source executed over the real `_socket` and
+`select` with a recorder in between, `net.fcntl` is the real one recorded, `net.time` *is* the real one: a call that
+waits, waits, and one that can never end hangs.
+
+Everything happens in the thread that entered. Sockets left open are closed on the way out; then the thread is back
+where it was.
+
+Not here: further hosts, wires, threads.
+"""
+
+from __future__ import annotations
+
+import _socket
+import time
+from contextlib import ExitStack
+from types import ModuleType
+from typing import Any, NoReturn
+
+from model.stdlib import fresh
+from model.trace import Trace
+
+from .controlling import make_fcntl
+from .namespace import Namespace
+from .recorder import HOST, Recorder
+from .selecting import make_select
+from .sockets import adopt, make_socket_module
+
+_INSIDE = ("socket", "select", "selectors", "fcntl", "time", "trace", "settings", "kernel")
+_LATER = {
+    "threading": "guest threads are not there yet: write the scenario with non-blocking sockets",
+    "wire": "a wire that can be held is not there yet: the only link is the loopback",
+}
+
+
+class RealNet:
+    """A context manager that yields a net on the running kernel: `socket`, `select`, `selectors`, `fcntl`, `time`,
+    and the `trace`.
+
+    Raises `NamespaceRefused` where the machine does not allow a private network namespace.
+    """
+
+    socket: ModuleType
+    select: ModuleType
+    selectors: ModuleType
+    fcntl: ModuleType
+    time: ModuleType
+    trace: Trace
+    settings: dict[str, str]
+    """The settings of the namespace, by sysctl name."""
+    kernel: str
+    """The running kernel's release."""
+
+    def __init__(self) -> None:
+        self._stack: ExitStack | None = None
+
+    def __enter__(self) -> RealNet:
+        if self._stack is not None:
+            raise RuntimeError("this RealNet is entered already; make another one")
+        with ExitStack() as stack:
+            namespace = stack.enter_context(Namespace())
+            self.settings, self.kernel = namespace.settings, namespace.kernel
+            self.trace = Trace("kernel", host=HOST, kernel=self.kernel, settings=self.settings)
+            stack.callback(_socket.setdefaulttimeout, _socket.getdefaulttimeout())
+            _socket.setdefaulttimeout(None)  # the process's own default does not reach into the net
+            recorder = Recorder(namespace, self.trace)
+            stack.callback(recorder.close_all)
+            self.select, self.fcntl, self.time = make_select(recorder), make_fcntl(recorder), time
+            self.selectors = fresh("selectors", {"select": self.select})
+            self.socket = fresh("socket", {"_socket": make_socket_module(recorder), "selectors": self.selectors})
+            adopt(self.socket, recorder)
+            recorder.start()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            stack.close()
+
+    def host(self, name: str) -> NoReturn:
+        """A further host of the same net; not there yet."""
+        raise NotImplementedError(
+            f"no host {name!r}: further hosts are not there yet, a RealNet is one host and its loopback"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _INSIDE:
+            raise AttributeError(f"net.{name} is there inside the with statement: with RealNet() as net: ...")
+        raise AttributeError(_LATER.get(name, f"a RealNet has no attribute {name!r}"))

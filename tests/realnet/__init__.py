@@ -1,0 +1,1 @@
+"""Tests of the arm that is the kernel: namespaces, its sockets, what is observed of them."""
