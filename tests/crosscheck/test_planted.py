@@ -1,0 +1,109 @@
+"""It bites: planted faults are found, shrunk, and shown in a program of a dozen lines that runs on the kernel.
+
+Each fault is one that people really make: a wrong error number, a move that is missing, a buffer off by one, a wake-up of
+POLLOUT that is lost. The walk must find it within a bounded number of sequences; the program it prints must run without this
+project and print what the kernel was seen to say.
+"""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from model.sockets.life import SOCKET
+from model.tcp import memory
+from model.tcp.block import Tcb
+from model.tcp.machine import TCP
+from model.values.constants import TcpState
+from model.values.results import Fail
+from model.waiting import readiness
+from realnet.diag import Diag
+from wouldblock.crosscheck.report import Contradiction
+from wouldblock.crosscheck.shrink import contradiction
+from wouldblock.crosscheck.walk import Walk
+
+SEQUENCES = 600
+
+
+@contextmanager
+def wrong_errno() -> Iterator[str]:
+    """connect on a connected socket answers EINVAL."""
+    undo = SOCKET.replace("connect_when_connected", body=lambda tcb, address, host: Fail(errno.EINVAL))
+    yield "lives"
+    undo()
+
+
+@contextmanager
+def missing_move() -> Iterator[str]:
+    """A FIN does everything it should, but the connection stays ESTABLISHED."""
+    undo = TCP.replace("fin_arrives", moves={TcpState.ESTABLISHED: TcpState.ESTABLISHED})
+    yield "lives"
+    undo()
+
+
+@contextmanager
+def off_by_one() -> Iterator[str]:
+    """A reader that asks for less than there is gets one byte too many."""
+    take = memory.take_received
+
+    def greedy(tcb: Tcb, wanted: int) -> bytes:
+        return take(tcb, wanted + 1 if 0 < wanted < tcb.readable_bytes else wanted)
+
+    memory.take_received = greedy
+    yield "stream"
+    memory.take_received = take
+
+
+@contextmanager
+def lost_wakeup() -> Iterator[str]:
+    """Once a send buffer was full, poll says writable again only when it is empty."""
+    condition = next(c for c in readiness.TCP_SOCKET if c.name == "room_to_send")
+    holds = condition.holds
+
+    def late(tcb: Any) -> bool:
+        return holds(tcb) and not (tcb.ran_full and tcb.wmem)
+
+    condition.holds = late
+    yield "stream"
+    condition.holds = holds
+
+
+FAULTS = [wrong_errno, missing_move, off_by_one, lost_wakeup]
+
+
+def find(fault: Callable[[], Any], diag: Diag) -> Contradiction:
+    """The first contradiction that the walk finds under a fault."""
+    with fault() as family:
+        run = Walk(1, diag)
+        for number in range(SEQUENCES):
+            steps = run.sequence(number, family=family)
+            if steps and steps[-1].wrong is not None:
+                return contradiction(steps, 1, number, run)
+    raise AssertionError(f"{fault.__name__} was not found in {SEQUENCES} sequences")
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_planted_fault_is_found(fault: Callable[[], Any], diag: Diag) -> None:
+    found = find(fault, diag)
+    assert len(found.program.strip().splitlines()) <= 12, found.program
+    assert "model" not in {line.split()[1] for line in found.program.splitlines() if line.startswith(("import", "from"))}
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", found.program], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert result.returncode == 0, result.stderr + found.program
+    assert result.stdout.strip() == found.seen, found.program
+
+
+def test_a_fault_leaves_no_trace() -> None:
+    """The faults of this file are taken back: the rules are the ones declared."""
+    for fault in FAULTS:
+        with fault():
+            pass
+    assert TCP.rules["fin_arrives"].moves == {TcpState.ESTABLISHED: TcpState.CLOSE_WAIT}
+    assert memory.take_received.__name__ == "take_received"

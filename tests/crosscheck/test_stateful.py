@@ -1,0 +1,75 @@
+"""Hypothesis drives the same operations as the walk: model and kernel must answer alike, step by step.
+
+One rule draws one operation: which one, on which socket, with which numbers. So whole programs shrink, towards fewer operations
+and smaller numbers. A sequence ends where amounts of a stream differ within a named choice, because from there on the
+model cannot follow (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from realnet.diag import Diag
+from wouldblock.crosscheck.operations import DATAGRAM, LIVES, STREAM, Operation, next_operation, prelude
+from wouldblock.crosscheck.pair import Pair, Step
+from wouldblock.crosscheck.program import ladder
+from wouldblock.crosscheck.walk import home_address
+
+_numbers = itertools.count(1_000_000)
+
+
+def machine_for(family: str, diag: Diag) -> type[RuleBasedStateMachine]:
+    """The state machine of one family of operations, on sockets in the namespace that is entered now."""
+
+    class Both(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pair = Pair(home_address(next(_numbers)), 0, diag)
+            self.steps: list[Step] = []
+
+        def perform(self, op: Operation) -> None:
+            step = self.pair.step(op)
+            self.steps.append(step)
+            assert step.wrong is None, "\n" + ladder(self.steps)
+
+        def over(self) -> bool:
+            return bool(self.steps) and self.steps[-1].left
+
+        @initialize(data=st.data())
+        def begin(self, data: st.DataObject) -> None:
+            for op in prelude(family, lambda n: data.draw(st.integers(0, n - 1))):
+                self.perform(op)
+
+        @precondition(lambda self: not self.over())
+        @rule(data=st.data())
+        def operation(self, data: st.DataObject) -> None:
+            draw = lambda n: data.draw(st.integers(0, n - 1))  # noqa: E731  # two lines shorter than a function
+            self.perform(next_operation(family, self.pair.model.sockets(), self.pair.model.host, draw))
+
+        @precondition(lambda self: self.over())
+        @rule()
+        def nothing(self) -> None:
+            """Hypothesis wants a rule that holds always."""
+
+        def teardown(self) -> None:
+            self.pair.close()
+
+    return Both
+
+
+@pytest.mark.parametrize("family", [STREAM, LIVES, DATAGRAM])
+def test_model_and_kernel_answer_alike(family: str, diag: Diag) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine_for(family, diag),
+        settings=settings(
+            max_examples=30,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

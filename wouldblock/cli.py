@@ -1,0 +1,198 @@
+"""The verbs of the command line and their options: `wouldblock check`, `run`, `rules`, `draw`.
+
+A verb checks all that it was given before it begins to work, does the work, prints, and returns an exit status
+(front.py). What is heavy to import is imported by the verb that needs it.
+
+Not here: anything but options; each verb's work is in the module of its subject. `cases` and `explore`, `--pcap` and
+`--html` are not there yet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from wouldblock import files, verbs
+from wouldblock.front import Front, Stop, make_text_safe
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+FORMATS = ("svg", "png", "dot", "mermaid")
+
+
+class Duration(click.ParamType[float]):
+    """A time in seconds: finite and more than nothing."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        if not (math.isfinite(seconds) and seconds > 0):
+            self.fail(f"{value!r} is not a time to work for: it must be more than 0 seconds.", param, ctx)
+        return seconds
+
+
+def _json_option(what: str) -> Callable[[_F], _F]:
+    def check(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        files.check_file(value, "--json")
+        return value
+
+    return click.option(
+        "--json", "json_file", metavar="FILE", callback=check, help=f"Write {what} to FILE; - is standard output."
+    )
+
+
+def _report_option(default: str) -> Callable[[_F], _F]:
+    return click.option(
+        "--report", metavar="FILE", help=f"Take confirmations from this report of a check.  [default: {default}]"
+    )
+
+
+@click.group(
+    "wouldblock", cls=Front, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="wouldblock", message="%(prog)s %(version)s")
+def cli() -> None:
+    """The sockets API as state machines: run them, check them against the running kernel, draw them.
+
+    Exit status: 0 the model and the kernel agreed, 1 they contradicted each other, 2 wrong usage or a missing
+    permission.
+    """
+
+
+@cli.command(short_help="Compare the model with the running kernel.")
+@click.argument("target", required=False, metavar="[FILE.py[::NAME]]")
+@click.option("--calls", type=click.IntRange(min=1), metavar="N", help="Stop after N checked calls.")
+@click.option(
+    "--time", "seconds", type=Duration(), metavar="T", help="Stop after T seconds.  [default: 10, without --calls]"
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    metavar="S",
+    show_default=True,
+    help="The seed of everything random.",
+)
+@click.option(
+    "--out", type=click.Path(), metavar="DIR", help="Where the report and the diagrams go.  [default: build/report]"
+)  # fmt: skip
+@_json_option("the report")
+def check(
+    target: str | None, calls: int | None, seconds: float | None, seed: int, out: str | None, json_file: str | None
+) -> int:
+    """Compare the model with the running kernel.
+
+    Without a file: random calls on both, and every answer compared. Ctrl-C ends it early and prints what was found so
+    far.
+
+    With FILE.py: each scenario in it, a function of one parameter named net, runs on both arms and is shown side by
+    side, call by call, with the rules behind every answer. FILE.py::NAME runs that one.
+
+    \b
+    Examples:
+      wouldblock check --time 30
+      wouldblock check --calls 100000 --seed 7 --json report.json
+      wouldblock check examples/connecting.py::refused_then_asked_again
+    """
+    if target is None:
+        return verbs.check_random(calls, seconds, seed, Path(out or verbs.REPORT_FOLDER), json_file)
+    for option, given in (("--calls", calls), ("--time", seconds), ("--out", out)):
+        if given is not None:
+            raise Stop(
+                f"{option} belongs to the random check and says nothing about a scenario file: leave out one of them."
+            )
+    return verbs.check_file(target, seed, json_file)
+
+
+@cli.command(short_help="Run scenarios on the model only.")
+@click.argument("target", metavar="FILE.py[::NAME]")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="S",
+    show_default=True,
+    help="The seed of the model's choices.",
+)
+@click.option("--trace", metavar="FILE", help="Write the trace as JSON Lines to FILE; only for a single scenario.")
+@_json_option("calls, answers and rules")
+def run(target: str, seed: int, trace: str | None, json_file: str | None) -> int:
+    """Run scenarios on the model only, in virtual time, and show every call with the rules behind its answer.
+
+    \b
+    Examples:
+      wouldblock run examples/connecting.py
+      wouldblock run examples/connecting.py::refused_then_asked_again --trace trace.jsonl
+    """
+    files.check_file(trace, "--trace")
+    return verbs.run(target, seed, trace, json_file)
+
+
+@cli.command(short_help="List the rules of the model.")
+@click.option("--call", metavar="X", help="Only rules for this call or event: connect, SEGMENT_FIN, SHUT*.")
+@click.option("--state", metavar="Y", help="Only rules that start from this state or lead to it: SYN_SENT.")
+@click.option("--machine", metavar="M", help="Only rules of this machine: tcp.")
+@click.option("--text", metavar="T", help="Only rules with T in their name, sentence, notes or source.")
+@_report_option("build/report/report.json, else the report behind docs/diagrams")
+@_json_option("the rules")
+def rules(
+    call: str | None,
+    state: str | None,
+    machine: str | None,
+    text: str | None,
+    report: str | None,
+    json_file: str | None,
+) -> int:
+    """List the rules of the model: sentence, source, moves, and how often the kernel confirmed each.
+
+    \b
+    Examples:
+      wouldblock rules --call connect
+      wouldblock rules --machine tcp --state TIME_WAIT
+      wouldblock rules --text ECONNABORTED
+    """
+    return verbs.rules(call, state, machine, text, report, json_file)
+
+
+@cli.command(short_help="Draw diagrams of the model.")
+@click.argument("name", required=False)
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Draw every machine and view, as SVG, DOT and Mermaid unless --format says else.",
+)
+@click.option(
+    "--format",
+    "formats",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    help="May be given several times.  [default: svg]",
+)
+@click.option("--out", default="build/diagrams", metavar="DIR", show_default=True, help="Where the files go.")
+@_report_option("the report behind docs/diagrams")
+def draw(name: str | None, everything: bool, formats: tuple[str, ...], out: str, report: str | None) -> int:
+    """Draw a machine of the model, or a view, from its rules; each arrow says how often the kernel confirmed it.
+
+    \b
+    Examples:
+      wouldblock draw tcp
+      wouldblock draw send_buffer --format png --format mermaid --out pictures
+      wouldblock draw --all --report build/report/report.json
+    """
+    if everything and name is not None:
+        raise Stop(f"name one diagram or say --all, not both: {name} and --all.")
+    return verbs.draw(None if everything else name, everything, formats, out, report)
+
+
+def main() -> None:
+    """The program `wouldblock`."""
+    make_text_safe()
+    cli(prog_name="wouldblock")

@@ -1,0 +1,66 @@
+"""The committed confirmations: what a check counted, kept beside the diagrams, and its figures in the README.
+
+``python -m wouldblock.confirming build/report/report.json`` takes a report of `wouldblock check` over into
+`docs/diagrams/confirmations.json` and writes the README's table of figures anew. `make confirm` does that after a long check, and
+draws the diagrams. Tests hold that the README's table and the committed diagrams are the ones these counts give.
+
+Not here: drawing (pictures.py).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wouldblock import files
+from wouldblock.checking import percent
+from wouldblock.rulebook import COMMITTED
+
+README = Path(__file__).parent.parent / "README.md"
+KEPT = (
+    "kernel", "calls", "sequences", "left", "seed", "seconds", "exact", "allowed", "contradictions", "choices", "families",
+    "rules", "arrows", "unconfirmed",
+)  # fmt: skip
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+
+
+def figures(counts: Mapping[str, Any]) -> str:
+    """The README's table for these counts, between its two marks."""
+    calls, rules = counts["calls"], counts["rules"]
+    seen = sum(1 for times in rules.values() if times)
+    excused = sum(1 for reason in counts["unconfirmed"].values() if reason)
+    rows = [
+        ("calls checked", f"{calls:,} in {counts['sequences']:,} sequences, kernel {counts['kernel']}"),
+        ("exact", f"{counts['exact']:,} ({percent(counts['exact'], calls)})"),
+        ("allowed by a named choice", f"{counts['allowed']:,} ({percent(counts['allowed'], calls)})"),
+        ("contradicted", f"{len(counts['contradictions']):,}"),
+        ("sequences left early", f"{counts['left']:,}: amounts differed within the range of a choice"),
+        ("rules confirmed", f"{seen} of {len(rules)}; {excused} of the others say why they cannot be"),
+    ]
+    for name, choice in counts["choices"].items():
+        if choice["predicted"]:
+            rows.append((f"`{name}` guessed right", percent(choice["predicted"], choice["asked"])))
+    table = ["| | |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)]
+    return "\n".join([BEGIN, "", *table, "", END])
+
+
+def with_figures(readme: str, counts: Mapping[str, Any]) -> str:
+    """The README with its table written anew."""
+    before, rest = readme.split(BEGIN, 1)
+    after = rest.split(END, 1)[1] if END in rest else rest
+    return before + figures(counts) + after
+
+
+def main(report: str) -> None:
+    """Take a report over."""
+    data = json.loads(Path(report).read_text(encoding="utf-8"))
+    counts = {key: data[key] for key in KEPT}
+    files.write(COMMITTED, json.dumps(counts, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    files.write(README, with_figures(README.read_text(encoding="utf-8"), counts))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,302 @@
+"""The two arms: one performs an operation on the running kernel, the other on the model, and both answer alike.
+
+An answer is a plain value: what the call returned, or the name of an error. The kernel's arm goes first; the model's
+then follows it (follow.py). Payload bytes are the same on both arms: a running pattern, so that a byte lost or moved
+is seen.
+
+Not here: comparing.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from model.endpoint import Endpoint
+from model.values.constants import MSG_PEEK, POLL_ALL
+from model.values.observation import Observation
+from model.values.results import Answer, Block, Done
+from model.world.host import Host
+from realnet.observe import Observer
+
+from .operations import Operation
+
+FOREIGN = "10.99.99.99"
+_PATTERN = bytes(range(256)) * (300_000 // 256 + 3)
+
+
+def payload(offset: int, size: int) -> bytes:
+    """`size` bytes (at most 300,000) of the running pattern."""
+    start = offset % 256
+    return _PATTERN[start : start + size]
+
+
+class KernelArm:
+    """Operations on real non-blocking sockets in the namespace that the caller has entered."""
+
+    def __init__(self, home: str) -> None:
+        self.home = home
+        self.sockets: dict[int, socket.socket] = {}
+        self.observer = Observer()
+        self.made = 0
+        self.sent = 0
+        self.began_ns = 0
+
+    def perform(self, op: Operation) -> Any:
+        """The kernel's answer. `began_ns` then says when the call began, on the monotonic clock."""
+        action = getattr(self, "_" + op[0])
+        self.began_ns = time.monotonic_ns()
+        try:
+            answer = action(*op[1:])
+        except OSError as error:
+            answer = errno.errorcode.get(error.errno or 0, str(error))
+        return answer
+
+    def observe(self) -> list[Observation]:
+        return self.observer.observe()
+
+    def close(self) -> None:
+        for sock in self.sockets.values():
+            sock.close()
+
+    def local_port(self, number: int) -> int:
+        return int(self.sockets[number].getsockname()[1])
+
+    def _address(self, symbolic: tuple[str, int]) -> tuple[str, int]:
+        where, value = symbolic
+        if where == "of":
+            host, port = self.sockets[value].getsockname()
+            return (host, port)
+        return ({"home": self.home, "any": "0.0.0.0", "foreign": FOREIGN}[where], value)
+
+    def _add(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self.made += 1
+        self.sockets[self.made] = sock
+        self.observer.add(sock)
+
+    def _tcp(self) -> None:
+        self._add(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+
+    def _udp(self) -> None:
+        self._add(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+
+    def _accept(self, n: int) -> Any:
+        sock, address = self.sockets[n].accept()
+        self._add(sock)
+        return address
+
+    def _close(self, n: int) -> None:
+        sock = self.sockets.pop(n)
+        self.observer.remove(sock)
+        sock.close()
+
+    def _bind(self, n: int, address: tuple[str, int]) -> None:
+        self.sockets[n].bind(self._address(address))
+
+    def _listen(self, n: int, backlog: int) -> None:
+        self.sockets[n].listen(backlog)
+
+    def _connect(self, n: int, address: tuple[str, int]) -> None:
+        self.sockets[n].connect(self._address(address))
+
+    def _send(self, n: int, size: int) -> int:
+        data = payload(self.sent, size)
+        self.sent += size
+        return self.sockets[n].send(data)
+
+    def _sendto(self, n: int, size: int, address: tuple[str, int]) -> int:
+        data = payload(self.sent, size)
+        self.sent += size
+        return self.sockets[n].sendto(data, self._address(address))
+
+    def _recv(self, n: int, size: int) -> bytes:
+        return self.sockets[n].recv(size)
+
+    def _recvfrom(self, n: int, size: int) -> Any:
+        return self.sockets[n].recvfrom(size)
+
+    def _peek(self, n: int, size: int) -> Any:
+        return self.sockets[n].recv(size, socket.MSG_PEEK)
+
+    def _setblocking(self, n: int) -> None:
+        self.sockets[n].setblocking(False)
+
+    def _setbytes(self, n: int, level: int, option: int, value: bytes) -> None:
+        self.sockets[n].setsockopt(level, option, value)
+
+    def _afterclose(self) -> bytes:
+        sock = socket.socket()
+        sock.close()
+        return sock.recv(1)
+
+    def _oddsocket(self) -> None:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_UDP).close()
+
+    def _shutdown(self, n: int, how: int) -> None:
+        self.sockets[n].shutdown(how)
+
+    def _getsockname(self, n: int) -> Any:
+        return self.sockets[n].getsockname()
+
+    def _getpeername(self, n: int) -> Any:
+        return self.sockets[n].getpeername()
+
+    def _setsockopt(self, n: int, level: int, option: int, value: int) -> None:
+        self.sockets[n].setsockopt(level, option, value)
+
+    def _getsockopt(self, n: int, level: int, option: int) -> int:
+        return self.sockets[n].getsockopt(level, option)
+
+    def _ioctl(self, n: int, request: int) -> int:
+        return int.from_bytes(fcntl.ioctl(self.sockets[n].fileno(), request, b"\0\0\0\0"), "little", signed=True)
+
+    def _poll(self) -> Any:
+        poller = select.poll()
+        for sock in self.sockets.values():
+            poller.register(sock, POLL_ALL)
+        numbers = {sock.fileno(): n for n, sock in self.sockets.items()}
+        return [(numbers[fd], bits) for fd, bits in poller.poll(0)]
+
+    def _select(self) -> Any:
+        all_of_them = list(self.sockets.values())
+        numbers = {sock: n for n, sock in self.sockets.items()}
+        ready = select.select(all_of_them, all_of_them, all_of_them, 0)
+        return tuple([numbers[s] for s in found] for found in ready)
+
+    def _pause(self, milliseconds: int) -> None:
+        time.sleep(milliseconds / 1000)
+
+
+class ModelArm:
+    """The same operations on a host of the model."""
+
+    def __init__(self, home: str, host: Host) -> None:
+        self.home = home
+        self.host = host
+        self.fds: dict[int, int] = {}
+        self.made = 0
+        self.sent = 0
+
+    def perform(self, op: Operation) -> Any:
+        """The model's answer, in the form in which the kernel's arm gives its own."""
+        action: Callable[..., Any] = getattr(self, "_" + op[0])
+        answer = action(*op[1:])
+        return plain(answer) if isinstance(answer, Answer) else answer
+
+    def observe(self) -> list[Observation]:
+        return [self.host.observe(fd) for fd in self.fds.values()]
+
+    def sockets(self) -> dict[int, Endpoint]:
+        return {n: self.host.descriptors[fd] for n, fd in self.fds.items()}
+
+    def endpoint(self, number: int) -> Endpoint:
+        return self.host.descriptors[self.fds[number]]
+
+    def fork(self, host: Host) -> ModelArm:
+        new = ModelArm(self.home, host)
+        new.fds, new.made, new.sent = dict(self.fds), self.made, self.sent
+        return new
+
+    def _address(self, symbolic: tuple[str, int]) -> tuple[str, int]:
+        where, value = symbolic
+        if where == "of":
+            return self.endpoint(value).local
+        return ({"home": self.home, "any": "0.0.0.0", "foreign": FOREIGN}[where], value)
+
+    def _add(self, fd: int) -> None:
+        self.host.descriptors[fd].nonblocking = True
+        self.made += 1
+        self.fds[self.made] = fd
+
+    def _tcp(self) -> None:
+        self._add(self._value(self.host.call("socket", 2, 1, 0)))
+
+    def _udp(self) -> None:
+        self._add(self._value(self.host.call("socket", 2, 2, 0)))
+
+    @staticmethod
+    def _value(answer: Answer) -> Any:
+        assert isinstance(answer, Done)
+        return answer.value
+
+    def _accept(self, n: int) -> Any:
+        answer = self.host.call("accept", self.fds[n])
+        if not isinstance(answer, Done):
+            return answer
+        fd, address = answer.value
+        self._add(fd)
+        return address
+
+    def _close(self, n: int) -> Answer:
+        return self.host.call("close", self.fds.pop(n))
+
+    def _bind(self, n: int, address: tuple[str, int]) -> Answer:
+        return self.host.call("bind", self.fds[n], self._address(address))
+
+    def _connect(self, n: int, address: tuple[str, int]) -> Answer:
+        return self.host.call("connect", self.fds[n], self._address(address))
+
+    def _send(self, n: int, size: int) -> Answer:
+        data = payload(self.sent, size)
+        self.sent += size
+        return self.host.call("send", self.fds[n], data, 0)
+
+    def _sendto(self, n: int, size: int, address: tuple[str, int]) -> Answer:
+        data = payload(self.sent, size)
+        self.sent += size
+        return self.host.call("sendto", self.fds[n], data, 0, self._address(address))
+
+    def _recv(self, n: int, size: int) -> Answer:
+        return self.host.call("recv", self.fds[n], size, 0)
+
+    def _peek(self, n: int, size: int) -> Answer:
+        return self.host.call("recv", self.fds[n], size, MSG_PEEK)
+
+    def _setblocking(self, n: int) -> Answer:
+        return self.host.call("setblocking", self.fds[n], False)
+
+    def _setbytes(self, n: int, level: int, option: int, value: bytes) -> Answer:
+        return self.host.call("setsockopt", self.fds[n], level, option, value)
+
+    def _afterclose(self) -> Answer:
+        return self.host.call("recv", 1_000_000, 1, 0)
+
+    def _oddsocket(self) -> Answer:
+        return self.host.call("socket", 2, 1, 17)
+
+    def _recvfrom(self, n: int, size: int) -> Answer:
+        return self.host.call("recvfrom", self.fds[n], size, 0)
+
+    def __getattr__(self, name: str) -> Callable[..., Answer]:
+        """listen, shutdown, getsockname, getpeername, setsockopt, getsockopt, ioctl: the call with the socket's
+        descriptor.
+        """
+        call = name.removeprefix("_")
+        return lambda n, *args: self.host.call(call, self.fds[n], *args)
+
+    def _poll(self) -> Any:
+        numbers = {fd: n for n, fd in self.fds.items()}
+        answer = self.host.call("poll", [(fd, POLL_ALL) for fd in self.fds.values()])
+        return [(numbers[fd], bits) for fd, bits in self._value(answer)]
+
+    def _select(self) -> Any:
+        fds = list(self.fds.values())
+        numbers = {fd: n for n, fd in self.fds.items()}
+        answer = self.host.call("select", fds, fds, fds)
+        return tuple([numbers[fd] for fd in found] for found in self._value(answer))
+
+    def _pause(self, milliseconds: int) -> None:
+        self.host.trail.clear()
+
+
+def plain(answer: Answer) -> Any:
+    """An answer as the kernel's arm gives it: the value, or the error's name."""
+    if isinstance(answer, Done):
+        return answer.value
+    return f"blocks on {answer.on}" if isinstance(answer, Block) else answer.name

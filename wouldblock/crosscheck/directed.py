@@ -1,0 +1,71 @@
+"""Fixed sequences for situations that random calls hardly ever reach, run at the head of every check.
+
+They are operations like any others: both arms perform them, and everything is compared. Each is here because one rule
+needs it: the name says which situation it is for.
+
+Not here: anything that needs more than about a second of real time.
+"""
+
+from __future__ import annotations
+
+from model.values.constants import IPPROTO_TCP, SHUT_RDWR, SHUT_WR, SO_RCVBUF, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY
+
+from .operations import Operation
+
+T, U = ("tcp",), ("udp",)
+HOME, PORT = ("home", 0), ("home", 7001)
+CONNECTED: list[Operation] = [T, ("bind", 1, HOME), ("listen", 1, 5), T, ("connect", 2, ("of", 1)), ("accept", 1)]
+SMALL: list[Operation] = [
+    T, ("setsockopt", 1, SOL_SOCKET, SO_RCVBUF, 1), ("bind", 1, HOME), ("listen", 1, 5), T, ("connect", 2, ("of", 1)),
+    ("accept", 1),
+]  # fmt: skip
+
+A_SYN_IS_SENT_AGAIN: list[Operation] = [
+    T, ("bind", 1, HOME), ("listen", 1, 0), T, ("connect", 2, ("of", 1)), T, ("connect", 3, ("of", 1)), ("send", 3, 1),
+    ("recv", 3, 1), ("connect", 3, ("of", 1)), ("poll",), ("select",), ("accept", 1), ("pause", 1100), ("accept", 1),
+    ("connect", 3, ("of", 1)), ("connect", 3, ("of", 1)),
+]  # fmt: skip
+GIVEN_UP_WHILE_CONNECTING: list[Operation] = [
+    T, ("bind", 1, HOME), ("listen", 1, 0), T, ("connect", 2, ("of", 1)), T, ("connect", 3, ("of", 1)),
+    ("shutdown", 3, SHUT_RDWR), ("getsockopt", 3, SOL_SOCKET, 4), T, ("connect", 4, ("of", 1)), ("close", 4),
+]  # fmt: skip
+THE_SAME_PAIR_TWICE: list[Operation] = [
+    T, ("bind", 1, HOME), ("listen", 1, 5),
+    T, ("setsockopt", 2, SOL_SOCKET, SO_REUSEADDR, 1), ("bind", 2, PORT), ("connect", 2, ("of", 1)),
+    T, ("setsockopt", 3, SOL_SOCKET, SO_REUSEADDR, 1), ("bind", 3, PORT), ("connect", 3, ("of", 1)),
+]  # fmt: skip
+TWO_BEGIN_TO_LISTEN: list[Operation] = [
+    T, ("setsockopt", 1, SOL_SOCKET, SO_REUSEADDR, 1), ("bind", 1, PORT),
+    T, ("setsockopt", 2, SOL_SOCKET, SO_REUSEADDR, 1), ("bind", 2, PORT), ("listen", 1, 1), ("listen", 2, 1),
+]  # fmt: skip
+LOOKING_AND_ODD_CALLS: list[Operation] = [
+    *CONNECTED, ("send", 2, 10), ("peek", 3, 4), ("peek", 3, 100), ("recv", 3, 100), ("peek", 3, 1),
+    ("setblocking", 3), ("afterclose",), ("oddsocket",), ("setbytes", 3, SOL_SOCKET, SO_RCVBUF, b"ab"),
+    ("setsockopt", 3, SOL_SOCKET, 4, 1),
+]  # fmt: skip
+ODD_DATAGRAMS: list[Operation] = [
+    U, ("bind", 1, HOME), U, ("sendto", 2, 5, ("of", 1)), ("peek", 1, 2), ("recvfrom", 1, 10),
+    ("connect", 2, ("foreign", 7)), ("sendto", 2, 5, ("home", 0)), ("getsockopt", 2, IPPROTO_TCP, TCP_NODELAY),
+    ("setsockopt", 2, IPPROTO_TCP, TCP_NODELAY, 1),
+    ("sendto", 2, 65_536, ("of", 1)), ("sendto", 2, 65_508, ("of", 1)), ("listen", 2, 1), ("accept", 2),
+]  # fmt: skip
+A_CLOSED_WINDOW_IS_PROBED: list[Operation] = [
+    *SMALL, ("send", 2, 10_000), ("pause", 300), ("pause", 500), ("recv", 3, 100_000), ("recv", 3, 100_000),
+    ("pause", 60), ("recv", 3, 100_000),
+]  # fmt: skip
+BOTH_CLOSE_AT_ONCE: list[Operation] = [
+    T, ("setsockopt", 1, SOL_SOCKET, SO_RCVBUF, 1), ("bind", 1, HOME), ("listen", 1, 5), T,
+    ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 1), ("connect", 2, ("of", 1)), ("accept", 1),
+    ("send", 2, 10_000), ("send", 3, 10_000), ("shutdown", 2, SHUT_WR), ("shutdown", 3, SHUT_WR),
+    *[(name, n, 100_000) for _ in range(14) for name, n in (("recv", 2), ("recv", 3))], ("pause", 60), ("poll",),
+]  # fmt: skip
+RESTARTED_WHILE_RESTING: list[Operation] = [
+    T, ("bind", 1, PORT), ("listen", 1, 5), T, ("connect", 2, ("of", 1)), ("accept", 1), ("shutdown", 3, SHUT_WR),
+    ("shutdown", 2, SHUT_WR), ("pause", 60), ("close", 3), ("close", 1), T, ("bind", 3 + 1, PORT), T,
+    ("setsockopt", 5, SOL_SOCKET, SO_REUSEADDR, 1), ("bind", 5, PORT), ("getsockopt", 5, IPPROTO_TCP, TCP_NODELAY),
+]  # fmt: skip
+
+DIRECTED: tuple[list[Operation], ...] = (
+    LOOKING_AND_ODD_CALLS, ODD_DATAGRAMS, THE_SAME_PAIR_TWICE, TWO_BEGIN_TO_LISTEN, GIVEN_UP_WHILE_CONNECTING,
+    RESTARTED_WHILE_RESTING, BOTH_CLOSE_AT_ONCE, A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN,
+)  # fmt: skip

@@ -1,0 +1,281 @@
+"""Operations: what a random program may do next, written once for the raw walk and for Hypothesis.
+
+An operation is a plain tuple: the name of a call, the number of the socket it is made on (in order of creation), and
+arguments. Addresses are symbolic, so that an operation means the same on both arms and can be replayed anywhere:
+
+- ``("of", n)``: the address socket n is bound to;
+- ``("home", port)``: that port on the loopback address that belongs to this sequence alone;
+- ``("any", port)``: that port on the wildcard address;
+- ``("foreign", port)``: an address that is not this host's.
+
+`next_operation` asks a *draw* for numbers: `draw(n)` gives a whole number from 0 to n - 1. The walk draws from a
+seeded generator, Hypothesis from its own, and shrinks towards zero: so the simplest alternative comes first
+everywhere.
+
+It looks at the model to prefer what leads somewhere: accept where a connection waits, recv where bytes wait. It never
+looks for an answer.
+
+Not here: performing operations (arms.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from model.endpoint import Endpoint
+from model.tcp.block import Tcb
+from model.values.constants import (
+    FIONREAD,
+    IPPROTO_TCP,
+    SHUT_RD,
+    SHUT_RDWR,
+    SHUT_WR,
+    SO_ERROR,
+    SO_RCVBUF,
+    SO_REUSEADDR,
+    SO_SNDBUF,
+    SOL_SOCKET,
+    TCP_NODELAY,
+    TIOCOUTQ,
+    TcpState,
+)
+from model.world.host import Host
+
+Operation = tuple[Any, ...]
+Draw = Callable[[int], int]
+Sockets = dict[int, Endpoint]
+
+SIZES = (
+    1,
+    2,
+    10,
+    100,
+    127,
+    128,
+    500,
+    536,
+    1000,
+    1448,
+    4000,
+    10_000,
+    32_767,
+    32_768,
+    65_482,
+    65_483,
+    65_484,
+    100_000,
+    300_000,
+)
+BUFFERS = (1, 1000, 2304, 4608, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 1_000_000, 4_194_304)
+DATAGRAMS = (0, 1, 100, 197, 198, 500, 645, 646, 1669, 1670, 5000, 16_004, 16_005, 65_507, 65_508, 65_536)
+FIXED_PORTS = (7001, 7002)
+CLOSED_PORT = 9
+MOST_SOCKETS = 9
+
+SOCKETLESS = ("tcp", "udp", "poll", "select", "pause", "afterclose", "oddsocket")
+"""Operations whose first argument is not a socket."""
+
+STREAM, LIVES, DATAGRAM = "stream", "lives", "udp"
+FAMILIES = (STREAM, LIVES, DATAGRAM)
+"""One connection's data; the lives of many connections; UDP."""
+
+
+def prelude(family: str, draw: Draw) -> list[Operation]:
+    """The first operations of a sequence, which take it to where its family gets interesting."""
+    if family == DATAGRAM:
+        first: list[Operation] = [("udp",), ("bind", 1, ("home", 0)), ("udp",)]
+        if draw(2):
+            first.append(("setsockopt", 1, SOL_SOCKET, SO_RCVBUF, BUFFERS[draw(6)]))
+        if draw(2):
+            first.append(("connect", 2, ("of", 1)))
+        return first
+    if family == LIVES:
+        return [("tcp",), ("bind", 1, ("home", 0)), ("listen", 1, draw(4))] if draw(4) else [("tcp",)]
+    first = [("tcp",)]
+    if draw(2):
+        first.append(("setsockopt", 1, SOL_SOCKET, SO_RCVBUF, BUFFERS[draw(len(BUFFERS))]))
+    first += [("bind", 1, ("home", 0)), ("listen", 1, 5), ("tcp",)]
+    if draw(2):
+        first.append(("setsockopt", 2, SOL_SOCKET, SO_SNDBUF, BUFFERS[draw(len(BUFFERS))]))
+    if draw(2):
+        first.append(("setsockopt", 2, IPPROTO_TCP, TCP_NODELAY, 1))
+    return [*first, ("connect", 2, ("of", 1)), ("accept", 1)]
+
+
+def next_operation(family: str, sockets: Sockets, host: Host, draw: Draw) -> Operation:
+    """One operation that makes sense to try, whether or not it can succeed."""
+    if not sockets:
+        return ("udp",) if family == DATAGRAM else ("tcp",)
+    numbers = sorted(sockets)
+    number = numbers[draw(len(numbers))]
+    end = sockets[number]
+    if isinstance(end, Tcb):
+        return _tcp_operation(family, number, end, sockets, draw)
+    return _udp_operation(number, numbers, sockets, draw)
+
+
+def _tcp_operation(family: str, number: int, tcb: Tcb, sockets: Sockets, draw: Draw) -> Operation:
+    lives = family == LIVES
+    if lives and draw(6) == 0 and len(sockets) < MOST_SOCKETS:
+        return ("tcp",)
+    if tcb.state is TcpState.LISTEN:
+        pick = draw(12)
+        if pick < 7 and (tcb.accept_queue or pick == 0):
+            return ("accept", number) if len(sockets) < MOST_SOCKETS else ("close", number)
+        if lives and pick == 8:
+            return ("close", number)
+    elif tcb.state is TcpState.CLOSED and lives and draw(3):
+        return _opening(number, sockets, draw)
+    elif tcb.state is not TcpState.CLOSED and draw(10) < (5 if lives else 8):
+        return _transfer(number, tcb, draw)
+    return _anything(number, sockets, draw, lives)
+
+
+def _opening(number: int, sockets: Sockets, draw: Draw) -> Operation:
+    pick = draw(10)
+    if pick < 5:
+        return ("connect", number, _target(number, sockets, draw))
+    if pick < 7:
+        return ("bind", number, _name(sockets, draw))
+    if pick < 9:
+        return ("listen", number, draw(3))
+    return ("setsockopt", number, SOL_SOCKET, SO_REUSEADDR, 1)
+
+
+def _target(number: int, sockets: Sockets, draw: Draw) -> tuple[str, int]:
+    listening = [n for n, e in sockets.items() if isinstance(e, Tcb) and e.state is TcpState.LISTEN]
+    pick = draw(10)
+    if pick < 6 and listening:
+        return ("of", listening[draw(len(listening))])
+    if pick < 8:
+        return ("home", CLOSED_PORT)
+    if pick == 8:
+        return ("of", number) if sockets[number].holds_port else ("home", FIXED_PORTS[0])
+    return ("foreign", 80)
+
+
+def _name(sockets: Sockets, draw: Draw) -> tuple[str, int]:
+    pick = draw(8)
+    if pick < 3:
+        return ("home", 0)
+    if pick < 5:
+        return ("home", FIXED_PORTS[draw(len(FIXED_PORTS))])
+    if pick == 5:
+        return ("any", 0)
+    held = [n for n, e in sockets.items() if e.holds_port]
+    if pick == 6 and held:
+        return ("of", held[draw(len(held))])
+    return ("foreign", 0)
+
+
+def _transfer(number: int, tcb: Tcb, draw: Draw) -> Operation:
+    if draw(2):
+        if tcb.readable_bytes and draw(3):
+            return ("recv", number, SIZES[draw(len(SIZES))])
+        return ("recv", number, SIZES[-1])
+    return ("send", number, SIZES[draw(len(SIZES))])
+
+
+def _anything(number: int, sockets: Sockets, draw: Draw, lives: bool) -> Operation:
+    pick = draw(26 if lives else 20)
+    match pick:
+        case 0 | 1:
+            return ("send", number, SIZES[draw(len(SIZES))])
+        case 2 | 3:
+            return ("recv", number, SIZES[draw(len(SIZES))])
+        case 4:
+            return ("getsockopt", number, SOL_SOCKET, (SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR)[draw(4)])
+        case 5:
+            return ("getsockopt", number, IPPROTO_TCP, TCP_NODELAY)
+        case 6:
+            return ("setsockopt", number, IPPROTO_TCP, TCP_NODELAY, draw(2))
+        case 7:
+            return ("setsockopt", number, SOL_SOCKET, (SO_SNDBUF, SO_RCVBUF)[draw(2)], BUFFERS[draw(len(BUFFERS))])
+        case 8:
+            return ("ioctl", number, (FIONREAD, TIOCOUTQ)[draw(2)])
+        case 9:
+            return ("poll",)
+        case 10:
+            return ("select",)
+        case 11:
+            return ("getsockname", number)
+        case 12:
+            return ("getpeername", number)
+        case 13 | 14:
+            return ("shutdown", number, (SHUT_WR, SHUT_RD, SHUT_RDWR)[draw(3)])
+        case 15:
+            return ("connect", number, _target(number, sockets, draw))
+        case 16:
+            return ("accept", number) if len(sockets) < MOST_SOCKETS else ("poll",)
+        case 17:
+            return ("bind", number, _name(sockets, draw))
+        case 18:
+            return ("listen", number, draw(3))
+        case 19:
+            return ("send", number, 0)
+        case _:
+            return ("close", number)
+
+
+def _udp_operation(number: int, numbers: list[int], sockets: Sockets, draw: Draw) -> Operation:
+    pick = draw(30)
+    other = numbers[draw(len(numbers))]
+    target = ("of", other) if sockets[other].holds_port and draw(8) else ("home", CLOSED_PORT)
+    if pick < 8:
+        return ("sendto", number, DATAGRAMS[draw(len(DATAGRAMS))], target)
+    if pick < 11:
+        return ("send", number, DATAGRAMS[draw(len(DATAGRAMS))])
+    if pick < 18:
+        return ("recvfrom", number, DATAGRAMS[1 + draw(len(DATAGRAMS) - 1)])
+    match pick:
+        case 18:
+            return ("connect", number, target)
+        case 19:
+            return ("bind", number, _name(sockets, draw))
+        case 20:
+            return ("setsockopt", number, SOL_SOCKET, SO_RCVBUF, BUFFERS[draw(len(BUFFERS))])
+        case 21:
+            return ("getsockopt", number, SOL_SOCKET, (SO_ERROR, SO_SNDBUF, SO_RCVBUF)[draw(3)])
+        case 22:
+            return ("shutdown", number, (SHUT_WR, SHUT_RD, SHUT_RDWR)[draw(3)])
+        case 23:
+            return ("getsockname", number)
+        case 24:
+            return ("getpeername", number)
+        case 25:
+            return ("ioctl", number, (FIONREAD, TIOCOUTQ)[draw(2)])
+        case 26:
+            return ("poll",) if draw(2) else ("select",)
+        case 27:
+            return ("udp",) if len(sockets) < MOST_SOCKETS else ("close", number)
+        case 28:
+            return ("close", number)
+        case _:
+            return (("listen", number, 1), ("accept", number), ("sendto", number, 10, ("foreign", 5)))[draw(3)]
+
+
+NAMES = {
+    "tcp": "tcp()", "udp": "udp()", "poll": "poll()", "select": "select()",
+    "afterclose": "recv on a closed socket", "oddsocket": "socket(AF_INET, SOCK_STREAM, IPPROTO_UDP)",
+}  # fmt: skip
+
+
+def describe(operation: Operation) -> str:
+    """One short line: ``s2.connect(s1's address)``."""
+    name, *rest = operation
+    if name in NAMES:
+        return NAMES[name]
+    if name == "pause":
+        return f"pause {rest[0]} ms"
+    number, *args = rest
+    return f"s{number}.{name}({', '.join(_argument(arg) for arg in args)})"
+
+
+def _argument(arg: Any) -> str:
+    match arg:
+        case ("of", number):
+            return f"address of s{number}"
+        case (where, port):
+            return f"{where}:{port}"
+    return str(arg)

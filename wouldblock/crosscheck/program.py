@@ -1,0 +1,147 @@
+"""A contradiction as a program: a dozen lines of standard-library Python that show the kernel's side of it.
+
+The program prints one line, what the kernel says; a comment says what the model expected. Calls that are meant to
+fail are wrapped, so the program runs to its end. Also here: the same steps as a ladder, model and kernel side by
+side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model.values.constants import POLL_ALL
+from model.values.observation import Observation
+from model.values.results import show
+
+from .arms import FOREIGN
+from .operations import Operation, describe
+from .pair import Step
+
+HOME = "127.1.1.1"
+HEAD = """\
+import errno, fcntl, select, socket, struct, time
+def call(f, *a):
+    try: return f(*a)
+    except OSError as e: return errno.errorcode[e.errno]"""
+
+
+def program(steps: list[Step]) -> str:
+    """The steps as a program that prints, last, what was compared last."""
+    lines = [HEAD]
+    body: list[str] = []
+    made = 0
+    for step in steps[:-1]:
+        made = _statement(step.op, made, body, step.kernel)
+    lines += _packed(body)
+    lines += _last(steps[-1], made)
+    return "\n".join(lines) + "\n"
+
+
+def _packed(body: list[str]) -> list[str]:
+    """Statements, several to a line where they are short, so that a program stays within a dozen lines."""
+    lines: list[str] = []
+    for statement in body:
+        if lines and len(lines[-1]) + len(statement) < 118 and len(body) > 6:
+            lines[-1] += "; " + statement
+        else:
+            lines.append(statement)
+    return lines
+
+
+def _statement(op: Operation, made: int, body: list[str], answer: Any) -> int:
+    name = op[0]
+    if name in ("tcp", "udp"):
+        made += 1
+        kind = "" if name == "tcp" else "type=socket.SOCK_DGRAM"
+        body.append(f"s{made} = socket.socket({kind}); s{made}.setblocking(False)")
+    elif name == "accept" and not isinstance(answer, str):
+        made += 1
+        body.append(f"s{made} = s{op[1]}.accept()[0]; s{made}.setblocking(False)")
+    else:
+        body.append(_expression(op, made))
+    return made
+
+
+def _expression(op: Operation, made: int) -> str:
+    name, *rest = op
+    if name == "pause":
+        return f"time.sleep({rest[0] / 1000})"
+    if name in ("poll", "select"):
+        return _look(name, made)
+    if name == "afterclose":
+        return "call((lambda s: (s.close(), s.recv(1)))(socket.socket()))"
+    if name == "oddsocket":
+        return "call(socket.socket, socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_UDP)"
+    number, *args = rest
+    if name == "peek":
+        return f"call(s{number}.recv, {args[0]}, socket.MSG_PEEK)"
+    if name == "setblocking":
+        return f"s{number}.setblocking(False)"
+    if name == "setbytes":
+        name = "setsockopt"
+    if name == "ioctl":
+        return f"struct.unpack('i', fcntl.ioctl(s{number}, {args[0]:#x}, bytes(4)))[0]"
+    if name in ("send", "sendto"):
+        args[0] = f"bytes({args[0]})" if args[0] > 10 else repr(b"x" * args[0])
+    written = "".join(f", {_address(a) if isinstance(a, tuple) else a}" for a in args)
+    return f"call(s{number}.{name}{written})"
+
+
+def _address(symbolic: tuple[str, int]) -> str:
+    where, value = symbolic
+    if where == "of":
+        return f"s{value}.getsockname()"
+    return repr(({"home": HOME, "any": "0.0.0.0", "foreign": FOREIGN}[where], value))
+
+
+def _look(name: str, made: int) -> str:
+    every = ", ".join(f"s{n}" for n in range(1, made + 1))
+    if name == "select":
+        return f"[[s.fileno() for s in x] for x in select.select([{every}], [{every}], [{every}], 0)]"
+    return f"[(p := select.poll()), [p.register(s, {POLL_ALL:#x}) for s in ({every},)], p.poll(0)][2]"
+
+
+def _last(step: Step, made: int) -> list[str]:
+    expected = "" if step.wrong is None else f"  # the model expects {step.wrong[0]}"
+    if step.kernel != step.model or not step.kernel_seen:
+        return [f"print({_expression(step.op, made)}){expected}"]
+    body: list[str] = []
+    made = _statement(step.op, made, body, step.kernel)
+    for number, theirs, ours in zip(step.numbers, step.kernel_seen, step.model_seen, strict=False):
+        for field, a, b in zip(Observation._fields, theirs, ours, strict=True):
+            if a != b:
+                return [*body, f"print({_observe(number, field)}){expected}"]
+    return [*body, f"print('see the state of the closed connection in: ss -tan'){expected}"]
+
+
+def _observe(number: int, field: str) -> str:
+    s = f"s{number}"
+    match field:
+        case "poll":
+            return f"[(p := select.poll()), p.register({s}, {POLL_ALL:#x}), p.poll(0)][2][0][1]"
+        case "fionread":
+            return f"call(lambda: struct.unpack('i', fcntl.ioctl({s}, 0x541b, bytes(4)))[0])"
+        case "outq":
+            return f"call(lambda: struct.unpack('i', fcntl.ioctl({s}, 0x5411, bytes(4)))[0])"
+        case "tcp_state":
+            return f"{s}.getsockopt(6, 11, 1)[0]"
+    return f"struct.unpack('9I', {s}.getsockopt(1, 55, 36))[8]"
+
+
+def ladder(steps: list[Step]) -> str:
+    """The steps as a table of text: the call, the model's answer, the kernel's, and a mark where they differ."""
+    rows = [(describe(s.op), _text(s.model), _text(s.kernel), s.wrong is not None) for s in steps]
+    wide = [max(len(row[i]) for row in [*rows, ("call", "model", "kernel", False)]) for i in range(3)]  # type: ignore[arg-type]
+    lines = [f"  {'call':{wide[0]}}  {'model':{wide[1]}}  {'kernel':{wide[2]}}"]
+    for call, model, kernel, wrong in rows:
+        lines.append(f"{'≠' if wrong else ' '} {call:{wide[0]}}  {model:{wide[1]}}  {kernel:{wide[2]}}".rstrip())
+    if steps and steps[-1].wrong is not None:
+        expected, seen = steps[-1].wrong
+        lines.append(f"  expected {expected}; the kernel: {seen}")
+    return "\n".join(lines)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "ok"
+    return value if isinstance(value, str) else show(value)

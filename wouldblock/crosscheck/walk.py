@@ -1,0 +1,160 @@
+"""The raw walk: many short random sequences, each in fresh sockets on both arms, counted into one report.
+
+A sequence's family, length and operations all come from one seed, so a contradiction is found again by its seed.
+Every sequence has a loopback address of its own (127.x.y.z), so that connections resting in TIME-WAIT disturb none of
+the next.
+
+Not here: shrinking (shrink.py), Hypothesis (the tests drive the same operations).
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from model.choices import AMOUNTS
+from realnet.diag import Diag
+from realnet.namespace import Namespace
+
+from .directed import DIRECTED
+from .operations import FAMILIES, Operation, next_operation, prelude
+from .pair import Pair, Step
+from .report import Report
+from .shrink import contradiction, replay
+
+LENGTH = 60
+"""Operations of a sequence."""
+PAUSING = 50
+"""One sequence in so many pauses now and then, to let delayed acknowledgements fall due."""
+PAUSE_MS = 60
+
+PREDICTED = tuple(choice.name for choice in AMOUNTS)
+"""Choices for which the model has a guess of its own that the kernel can prove right."""
+
+Progress = Callable[[Report], None]
+
+
+def home_address(number: int) -> str:
+    """A loopback address for the sequence with this number; they repeat after four million."""
+    number = number % (250 * 127 * 127)
+    return f"127.{1 + number // (127 * 127)}.{1 + number // 127 % 127}.{1 + number % 127}"
+
+
+class Walk:
+    """One check in progress, in a namespace that was entered."""
+
+    def __init__(self, seed: int, diag: Diag | None = None) -> None:
+        self.report = Report(seed)
+        self.seed = seed
+        self.diag = diag
+        self.number = 0
+        self._fired: Counter[object] = Counter()
+
+    def sequence(self, number: int, length: int = LENGTH, family: str | None = None) -> list[Step]:
+        """Run one sequence to its end or its first contradiction, and return its steps."""
+        source = random.Random(f"{self.seed}/{number}")
+        draw = source.randrange
+        family = family or FAMILIES[draw(len(FAMILIES))]
+        pausing = draw(PAUSING) == 0
+        self.number += 1
+        pair = Pair(home_address(self.number), number, self.diag)
+        steps: list[Step] = []
+        try:
+            todo: list[Operation] = prelude(family, draw)
+            for at in range(length):
+                if at < len(todo):
+                    op = todo[at]
+                    if len(op) > 1 and op[1] not in pair.model.fds:
+                        continue
+                elif pausing and draw(12) == 0:
+                    op = ("pause", PAUSE_MS)
+                else:
+                    op = next_operation(family, pair.model.sockets(), pair.model.host, draw)
+                step = pair.step(op)
+                steps.append(step)
+                if step.wrong is not None or step.left:
+                    break
+        finally:
+            pair.close()
+        self._count(family, steps)
+        return steps
+
+    def directed(self, operations: list[Operation]) -> list[Step]:
+        """Run one of the fixed sequences (directed.py)."""
+        steps = replay(operations, self)
+        self._count("directed", steps)
+        return steps
+
+    def _count(self, family: str, steps: list[Step]) -> None:
+        report = self.report
+        report.sequences += 1
+        report.calls += len(steps)
+        tally = report.families.setdefault(family, {"sequences": 0, "calls": 0, "contradicted": 0})
+        tally["sequences"] += 1
+        tally["calls"] += len(steps)
+        for step in steps:
+            if step.wrong is not None:
+                tally["contradicted"] += 1
+                continue
+            if step.asked:
+                report.allowed += 1
+                report.left += step.left
+                for name in {choice.name for choice in step.asked}:
+                    asked = report.choices.setdefault(name, {"asked": 0, "predicted": 0})
+                    asked["asked"] += 1
+                    asked["predicted"] += name in PREDICTED and not step.left
+            else:
+                report.exact += 1
+            for arrow in step.arrows:
+                self._fired[arrow] += 1
+
+    def settle(self) -> Report:
+        """Bring the report's counts by name up to date."""
+        report = self.report
+        report.arrows = Counter()
+        report.rules = Counter()
+        for arrow, times in self._fired.items():
+            report.arrows[arrow.key] += times  # type: ignore[attr-defined]
+            if arrow.machine == arrow.rule.machine:  # type: ignore[attr-defined]
+                report.rules[arrow.rule.name] += times  # type: ignore[attr-defined]
+        return report
+
+
+def walk(
+    seed: int = 1, calls: int | None = None, seconds: float | None = None, progress: Progress | None = None,
+    most_contradictions: int = 5,
+) -> Report:  # fmt: skip
+    """Check model against kernel until `calls` were compared or `seconds` have passed, whichever comes first.
+
+    `progress` is called about ten times a second with the report so far. Ctrl-C ends the walk and the report says so.
+    Raises `realnet.NamespaceRefused` where no private namespace may be made.
+    """
+    with Namespace() as namespace, Diag() as diag:
+        run = Walk(seed, diag)
+        run.report.kernel, run.report.settings = namespace.kernel, namespace.settings
+        began = shown = time.monotonic()
+        try:
+            for number, operations in enumerate(DIRECTED):
+                steps = run.directed(operations)
+                if steps[-1].wrong is not None:
+                    run.report.contradictions.append(contradiction(steps, seed, number, run))
+            while (calls is None or run.report.calls < calls) and (
+                seconds is None or time.monotonic() - began < seconds
+            ):
+                number = run.number
+                steps = run.sequence(number)
+                if steps and steps[-1].wrong is not None:
+                    run.report.contradictions.append(contradiction(steps, seed, number, run))
+                    if len(run.report.contradictions) >= most_contradictions or run.report.interrupted:
+                        break
+                now = time.monotonic()
+                run.report.seconds = now - began
+                if progress is not None and now - shown > 0.1:
+                    shown = now
+                    progress(run.settle())
+        except KeyboardInterrupt:
+            run.report.interrupted = True
+        run.report.seconds = time.monotonic() - began
+        return run.settle()
