@@ -110,9 +110,7 @@ def measure(effort: Effort) -> list[Row]:
         seconds = median(each)
         times = Ratio(HOUR_S / seconds, HOUR_S / max(each), HOUR_S / min(each))
         arm = "SimNet" if traced else "SimNet, untraced"
-        rows.append(
-            Row(SECTION, what, arm, seconds, PER_HOUR, times, "real time's speed", BUDGET, seconds < MOST_S)
-        )
+        rows.append(Row(SECTION, what, arm, seconds, PER_HOUR, times, "real time's speed", BUDGET, seconds < MOST_S))
     return rows
 
 

@@ -88,7 +88,9 @@ class Profile:
     fragments_max: int
     """Page fragments that one buffer can hold (MAX_SKB_FRAGS)."""
     page_fragment: int
-    """Size of the page fragment from which sent bytes are copied (SKB_FRAG_PAGE_ORDER)."""
+    """Size of the page fragment to which sent bytes are copied (SKB_FRAG_PAGE_ORDER)."""
+    page_rest_min: int
+    """A page fragment with fewer bytes left than this is full (sk_page_frag_refill)."""
     page: int
     """Memory is reserved for sockets in units of this (PAGE_SIZE)."""
     somaxconn: int
@@ -138,6 +140,7 @@ LINUX = Profile(
     window_scale=10,
     fragments_max=17,
     page_fragment=32768,
+    page_rest_min=32,
     page=4096,
     somaxconn=4096,
     ephemeral_ports=(32768, 60999),

@@ -233,23 +233,27 @@ class Machine:
         old = self.rules[name]
         new = attrs.evolve(old, **changes)
         self._draw(new)
-        self._swap(old, new)
-        return lambda: self._swap(new, old)
+        cells = self._cells[old.event]
+        before = [list(cell) for cell in cells]
+        self.rules[name] = new
+        for state, cell in enumerate(cells):
+            if old in cell:
+                at = cell.index(old)
+                cell[at : at + 1] = [new] if state in new.moves else []
+            elif state in new.moves:
+                cell.insert(0, new)
+
+        def undo() -> None:
+            self.rules[name] = old
+            self._cells[old.event] = before
+
+        return undo
 
     def _draw(self, rule: Rule) -> None:
         """Make the rule's arrows, once. Rule and arrow name each other, so this comes after both exist."""
         leads = {int(state): (state, leads_to) for state, leads_to in rule.moves.items()}
         arrows = [Arrow(self.name, rule, *leads[s]) if s in leads else None for s in range(max(self.states) + 1)]
         object.__setattr__(rule, "arrows", tuple(arrows))
-
-    def _swap(self, old: Rule, new: Rule) -> None:
-        self.rules[old.name] = new
-        for state, cell in enumerate(self._cells[old.event]):
-            if old in cell:
-                at = cell.index(old)
-                cell[at : at + 1] = [new] if state in new.moves else []
-            elif state in new.moves:
-                cell.insert(0, new)
 
 
 def arrows_of(machine: Machine | View, machines: Iterable[Machine]) -> list[Arrow]:

@@ -21,7 +21,7 @@ import attrs
 
 from ..endpoint import Endpoint
 from ..values.constants import TcpState
-from ..values.segments import Segment
+from ..values.segments import Run, Segment
 
 
 class Timer(IntEnum):
@@ -49,9 +49,8 @@ class OutBuffer:
     segments: int = 1
     """How many full-sized segments it counts as, once sent (`tcp_skb_pcount`)."""
     sent_ns: int = 0
-    fragments: int = 0
-    page: int = -1
-    """Where in the page fragments its last byte ends, so that the next can be seen to follow it: see memory.py."""
+    pages: list[Run] = attrs.Factory(list)
+    """Where in the page fragments its bytes lie: see memory.py."""
 
     @property
     def end(self) -> int:
@@ -67,7 +66,7 @@ class InBuffer:
     chunks: list[bytes]
     length: int
     truesize: int
-    fragments: int
+    pages: list[Run]
     shared: int
     fin: bool = False
     offset: int = 0

@@ -9,9 +9,9 @@ On loopback the receiver gets the very pages the sender filled. A received buffe
 `truesize`; if it follows on the buffer before it, and the sender has let go of that one (it was acknowledged), the
 two merge and the overhead is counted once. `host.held` is the set of buffers that a sender still keeps.
 
-Sent bytes are copied to page fragments of 32 KiB that all sockets of a program share; a buffer holds at most 17
-fragments, and two runs of bytes are one fragment only if they lie side by side. `host.pages` counts where the next
-byte goes.
+Sent bytes are copied to page fragments of 32 KiB that all sockets of a program share. `host.pages` counts where the
+next byte goes; a `Run` is where some bytes lie. A buffer holds at most 17 runs, and two are one only if they lie side
+by side on one page. A page that no buffer holds bytes of any more is begun anew.
 
 Not here: pruning and collapsing a receive queue that is over its limit; limits over all sockets (tcp_mem).
 """
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values.segments import Segment
+from ..values.segments import Run, Segment
 from .block import InBuffer, OutBuffer, Tcb
 
 if TYPE_CHECKING:
@@ -43,21 +43,58 @@ def begin_buffer(tcb: Tcb, host: Host) -> OutBuffer:
 
 def copy_in(tcb: Tcb, buffer: OutBuffer, data: bytes | memoryview, host: Host) -> int:
     """Append as much of `data` to `buffer` as one page fragment takes. Returns bytes copied; 0 if it holds no more
-    fragments.
+    runs.
     """
     size = host.profile.page_fragment
+    pages = buffer.pages
     at = host.pages
-    if at % size == 0 or buffer.page != at:
-        if buffer.fragments >= host.profile.fragments_max:
-            return 0
-        buffer.fragments += 1
+    if size - at % size < host.profile.page_rest_min or (at % size and not _held(at // size, tcb, host)):
+        at = (at // size + 1) * size
+    follows = pages and pages[-1][1] == at and at % size
+    if not follows and len(pages) >= host.profile.fragments_max:
+        return 0
     count = min(len(data), size - at % size)
+    if follows:
+        pages[-1] = (pages[-1][0], at + count)
+    else:
+        pages.append((at, at + count))
     buffer.data += data[:count]
     buffer.truesize += count
-    host.pages = buffer.page = at + count
+    host.pages = at + count
     tcb.wmem += count
     tcb.write_seq += count
     return count
+
+
+def _held(page: int, sender: Tcb, host: Host) -> bool:
+    """Whether any buffer holds bytes of this page; the likeliest are looked at first."""
+    size = host.profile.page_fragment
+    for tcb in (sender, *host.endpoints.values()):
+        if isinstance(tcb, Tcb):
+            for buffers in (tcb.unsent, tcb.unacked, tcb.received):
+                for buffer in reversed(buffers):
+                    if any(begin // size == page for begin, _ in reversed(buffer.pages)):
+                        return True
+    return False
+
+
+def cut(pages: list[Run], at: int) -> tuple[list[Run], list[Run]]:
+    """The runs of the first `at` bytes, and those of the rest."""
+    first: list[Run] = []
+    for index, (begin, end) in enumerate(pages):
+        if at < end - begin:
+            straddling = [(begin, begin + at)] if at else []
+            return first + straddling, [(begin + at, end), *pages[index + 1 :]]
+        first.append((begin, end))
+        at -= end - begin
+    return first, []
+
+
+def joined(pages: list[Run], more: list[Run], host: Host) -> list[Run]:
+    """The runs of bytes that are put behind others, two neighbours on one page being one (`skb_shift`)."""
+    if pages and more and pages[-1][1] == more[0][0] and more[0][0] % host.profile.page_fragment:
+        return [*pages[:-1], (pages[-1][0], more[0][1]), *more[1:]]
+    return pages + more
 
 
 def let_go(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
@@ -81,12 +118,10 @@ def split(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> OutBuffer:
     overhead = host.profile.buffer_overhead
     rest = OutBuffer(host.next_buffer(), buffer.seq + at, buffer.data[at:], buffer.fin, buffer.push)
     rest.truesize = overhead + len(rest.data)
-    rest.fragments = 1 + len(rest.data) // host.profile.page_fragment
-    rest.page = buffer.page
+    buffer.pages, rest.pages = cut(buffer.pages, at)
     buffer.data = buffer.data[:at]
     buffer.fin = buffer.push = False
     buffer.truesize -= len(rest.data)
-    buffer.page = -1
     tcb.wmem += overhead
     return rest
 
@@ -97,22 +132,21 @@ def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Hos
     """
     seq = tcb.rcv_nxt
     overhead = host.profile.buffer_overhead
-    fragments = segment.fragments or (1 + (len(data) - 1) // host.profile.page_fragment if data else 0)
     tail = tcb.received[-1] if tcb.received else None
     if (
         tail is not None
         and tail.shared not in host.held
         and not tail.fin
-        and tail.fragments + fragments <= host.profile.fragments_max
+        and len(tail.pages) + len(segment.pages) <= host.profile.fragments_max
     ):
         tail.chunks.append(data)
         tail.length += len(data)
         tail.fin = fin
-        tail.fragments += fragments
+        tail.pages += segment.pages
         tail.truesize += segment.truesize - overhead
         tcb.rmem += segment.truesize - overhead
     else:
-        tcb.received.append(InBuffer(seq, [data], len(data), segment.truesize, fragments, segment.buffer, fin))
+        tcb.received.append(InBuffer(seq, [data], len(data), segment.truesize, [*segment.pages], segment.buffer, fin))
         tcb.rmem += segment.truesize
     tcb.rcv_nxt = seq + len(data) + fin
     tcb.fin_received = tcb.fin_received or fin

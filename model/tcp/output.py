@@ -104,21 +104,20 @@ def _fill_up(tcb: Tcb, buffer: OutBuffer, size: int, host: Host) -> None:
     if missing <= 0 or len(tcb.unsent) < 2 or buffer.fin:
         return
     following = tcb.unsent[1]
-    if following.fragments + buffer.fragments > host.profile.fragments_max:
-        return
     count = min(missing, len(following.data))
-    if not count:
+    moved, left = memory.cut(following.pages, count)
+    pages = memory.joined(buffer.pages, moved, host)
+    if not count or len(pages) > host.profile.fragments_max:
         return
+    buffer.pages, following.pages = pages, left
     buffer.data += following.data[:count]
     del following.data[:count]
     following.seq += count
     buffer.truesize += count
     following.truesize -= count
-    buffer.fragments += following.fragments
     buffer.push = buffer.push or following.push
     if not following.data:
         buffer.fin = following.fin
-        buffer.page = following.page
         tcb.wmem -= following.truesize
         del tcb.unsent[1]
 
@@ -184,12 +183,15 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, flags: int) -> None:
                 data,
                 segment_size=size,
                 truesize=buffer.truesize,
+                pages=tuple(buffer.pages),
                 buffer=buffer.number,
             )
         )
         return
     ack = tcb.rcv_nxt
+    pages = buffer.pages
     for at in range(0, len(data), tcb.mss):
+        here, pages = memory.cut(pages, tcb.mss)
         part = data[at : at + tcb.mss]
         last = at + tcb.mss >= len(data)
         host.transmit(
@@ -202,6 +204,7 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, flags: int) -> None:
                 window,
                 part,
                 truesize=host.profile.buffer_overhead + len(part),
+                pages=tuple(here),
             )
         )
 

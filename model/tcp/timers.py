@@ -106,10 +106,11 @@ def stuck_bytes_are_sent_in_part(tcb: Tcb, host: Host) -> None:
     """The window is open, but for less than the buffer that waits: after a while as much as fits is sent."""
     buffer = tcb.unsent[0]
     room = tcb.snd_una + tcb.snd_wnd - buffer.seq
-    size = min(room, tcb.mss)
-    if size < len(buffer.data):
-        tcb.unsent.insert(1, memory.split(tcb, buffer, size, host))
+    tcb.pushed_seq = max(tcb.pushed_seq, buffer.end)
     buffer.push = True
+    if room < buffer.end - buffer.seq or len(buffer.data) > tcb.mss:
+        tcb.unsent.insert(1, memory.split(tcb, buffer, min(room, tcb.mss), host))
+        buffer.push = True
     send_buffer(tcb, host)
 
 

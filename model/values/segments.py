@@ -16,6 +16,9 @@ from .constants import TcpFlag
 
 FIN, SYN, RST, PSH, ACK = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK
 _SYN, _FIN = int(SYN), int(FIN)
+Run = tuple[int, int]
+"""From where to where, not included, some bytes lie."""
+
 _LETTERS = ((int(SYN), "S"), (int(FIN), "F"), (int(RST), "R"), (int(PSH), "P"))
 
 
@@ -40,8 +43,8 @@ class Segment:
     """How many bare acknowledgements became this one while they waited for a locked socket."""
     truesize: int = 0
     """What the kernel charges for the buffer that carries it, in bytes; 0 for one that is never queued."""
-    fragments: int = 0
-    """Page fragments that its bytes lie in; 0 where that was not counted."""
+    pages: tuple[Run, ...] = ()
+    """Where in the sender's page fragments its bytes lie: from, to."""
     buffer: int = 0
     """The sender's buffer that it shares its pages with (loopback does not copy); 0 for none."""
 

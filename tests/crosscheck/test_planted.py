@@ -92,7 +92,9 @@ def find(fault: Callable[[], Any], diag: Diag) -> Contradiction:
 def test_planted_fault_is_found(fault: Callable[[], Any], diag: Diag) -> None:
     found = find(fault, diag)
     assert len(found.program.strip().splitlines()) <= 12, found.program
-    assert "model" not in {line.split()[1] for line in found.program.splitlines() if line.startswith(("import", "from"))}
+    assert "model" not in {
+        line.split()[1] for line in found.program.splitlines() if line.startswith(("import", "from"))
+    }
     result = subprocess.run(
         [sys.executable, "-I", "-c", found.program], capture_output=True, text=True, timeout=30, check=False
     )

@@ -111,8 +111,9 @@ class KernelNet(Net):
         return KernelEnd(self, name, socket.socket(socket.AF_INET, kind))
 
     def touch(self) -> None:
-        """A call begins: see that the one before was just now."""
+        """A call begins: see that the one before was just now. What it sends is not what came while waiting."""
         now = time.monotonic()
+        self._until = float("inf")
         self.late = self.late or now - self._touched > SLOW_S
         self._touched = now
 
@@ -125,9 +126,8 @@ class KernelNet(Net):
 
     def look(self) -> list[str]:
         """The packets since the last look; those that came later than the waiting was to last are left for the next."""
-        self.touch()
         until = self._until
-        self._until = float("inf")
+        self.touch()
         packets = [*self._later, *self._arrived()]
         self._later = [packet for packet in packets if packet[0] > until]
         lines = (self._text(packet) for at, packet in packets if at <= until)

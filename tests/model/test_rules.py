@@ -277,7 +277,6 @@ def test_a_planted_move_is_made(machine: Machine) -> None:
         machine.fire([], Event.PUSH, Draft(BROKEN))
 
 
-@pytest.mark.xfail(reason="Machine._swap: a rule put back into a cell that it had left goes to the front of that cell")
 def test_undo_puts_a_rule_back_where_it_stood(machine: Machine) -> None:
     before = picture(machine)
     machine.replace("push_adds_one", moves={GREEN: BROKEN})()
