@@ -3,12 +3,12 @@
     make bench                                  or: python -m benchmarks [--json FILE] [--quick]
 
 A time by itself says more about the machine and its other work than about the program, so nothing here stands by
-itself: each pair is run in turn, A B A B, many times, each turn gives one ratio, and the median of the ratios is shown with
-the middle half of them. Beside it stands the budget that the design sets. No test and no command fails on a time.
+itself: each pair is run in turn, A B A B, many times, each turn gives one ratio, and the median of the ratios is shown
+with the middle half of them. Beside it stands the budget that the design sets. No test and no command fails on a time.
 
-Everything runs in one private network namespace and so on one CPU (realnet/namespace.py): both arms of a ratio have the
-same core, the same caches and the same neighbours. Times are of the wall clock: the CPU time of a thread would leave out
-the half of a kernel's send that runs as a soft interrupt.
+Everything runs in one private network namespace and so on one CPU (realnet/namespace.py): both arms of a ratio have
+the same core, the same caches and the same neighbours. Times are of the wall clock: the CPU time of a thread would
+leave out the half of a kernel's send that runs as a soft interrupt.
 
 Its rooms:
 

@@ -104,7 +104,7 @@ class Check:
         """As many steps of Hypothesis, as long a sequence, with nothing in them."""
         Empty.steps = 0
         began = time.perf_counter()
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             Empty,
             settings=settings(
                 max_examples=self.sequences,

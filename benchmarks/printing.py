@@ -1,7 +1,8 @@
 """The result as a table, and as JSON.
 
-The JSON has `format`, `version`, `quick`, `seconds`, `machine` (what machine.py says) and `rows`, a list of objects with
-`section`, `what`, `arm`, `value`, `unit`, `ratio` (null, or `median`, `low`, `high`), `against`, `budget` and `within`.
+The JSON has `format`, `version`, `quick`, `seconds`, `machine` (what machine.py says) and `rows`, a list of objects
+with `section`, `what`, `arm`, `value`, `unit`, `ratio` (null, or `median`, `low`, `high`), `against`, `budget` and
+`within`.
 
 Not here: measuring.
 """

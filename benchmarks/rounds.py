@@ -1,8 +1,8 @@
 """How anything is measured here: in turns, as many rounds as it takes, and by medians.
 
 An *arm* is a function that works for a few milliseconds and says how long one piece of its work took. The arms of a
-comparison take turns: one round is each arm once. What disturbs the machine for longer than a round disturbs all of them
-alike and cancels in the round's ratio; what disturbs one turn is one of many, and a median passes it over.
+comparison take turns: one round is each arm once. What disturbs the machine for longer than a round disturbs all of
+them alike and cancels in the round's ratio; what disturbs one turn is one of many, and a median passes it over.
 
 Not here: what the arms do.
 """

@@ -85,6 +85,8 @@ class Profile:
     """Share of a receive buffer that is advertised as window at first, in 1/256 (TCP_DEFAULT_SCALING_RATIO)."""
     window_scale: int
     """Window scale offered when SO_RCVBUF was not set: log2(tcp_rmem[2]) - 15."""
+    head_room: int
+    """Bytes of data that the head of a TCP buffer holds behind its headers (SKB_SMALL_HEAD_SIZE - MAX_TCP_HEADER)."""
     fragments_max: int
     """Page fragments that one buffer can hold (MAX_SKB_FRAGS)."""
     page_fragment: int
@@ -138,6 +140,7 @@ LINUX = Profile(
     buffer_overhead=832,
     window_ratio=128,
     window_scale=10,
+    head_room=64,
     fragments_max=17,
     page_fragment=32768,
     page_rest_min=32,

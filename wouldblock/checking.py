@@ -102,7 +102,9 @@ def summary(report: Report) -> Text:
         f"{report.calls:,} calls checked against kernel {report.kernel} in {report.seconds:.1f} s "
         f"({rate:,.0f} calls/s, seed {report.seed}{cut}); "
         f"answers exact {report.exact:,} ({percent(report.exact, report.calls)}), "
-        f"allowed {report.allowed:,} ({percent(report.allowed, report.calls)}), contradicted {found:,}."
+        f"allowed {report.allowed:,} ({percent(report.allowed, report.calls)}), contradicted {found:,}. "
+        f"Of {report.sequences:,} sequences {report.left:,} ended early, where amounts differed within a choice's range; "
+        f"after {report.looked_again:,} calls the kernel needed a moment to come to rest."
     )
     return verdict.append(said, style="not bold default")
 

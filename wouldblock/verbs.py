@@ -216,6 +216,7 @@ def rules(
 
 def draw(name: str | None, everything: bool, formats: Sequence[str], out: str, report: str | None) -> int:
     """`wouldblock draw`: diagrams as files."""
+    from diagrams.render import has_dot
     from wouldblock import pictures
 
     there = pictures.names()
@@ -230,4 +231,6 @@ def draw(name: str | None, everything: bool, formats: Sequence[str], out: str, r
     console = screen()
     for path in pictures.save(drawn, folder):
         console.print(str(path), soft_wrap=True, markup=False)
+    if "svg" in wanted and not has_dot():
+        _say("Graphviz's dot is not installed: the SVG has the project's own, plainer layout.")
     return AGREED

@@ -3,12 +3,16 @@
 `selectors` and `socket` are the standard library's own source over the simulated `select` and `_socket`; `fcntl` and
 `time` are ours altogether.
 
+What the originals write in C does not become a method when a class keeps it: ``_select = select.select`` in the body of
+SelectSelector, ``clock = time.monotonic`` in a program's own class are called without the instance. A Python function
+would be handed it. `_as_in_c` takes that difference away.
+
 Not here: which world the host is in (net.py).
 """
 
 from __future__ import annotations
 
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from ..stdlib import fresh
 from .clock import make_time
@@ -20,15 +24,22 @@ from .selecting import make_select
 
 def make_modules(kernel: Kernel) -> dict[str, ModuleType]:
     """The modules of one host by name, leaving no line in its trace."""
-    select = make_select(kernel)
+    select = _as_in_c(make_select(kernel))
     selectors = fresh("selectors", {"select": select})
-    socket = fresh("socket", {"_socket": make_socket_module(kernel), "selectors": selectors})
+    socket = fresh("socket", {"_socket": _as_in_c(make_socket_module(kernel)), "selectors": selectors})
     adopt(socket, kernel)
     kernel.events.clear()
     return {
         "socket": socket,
         "select": select,
         "selectors": selectors,
-        "fcntl": make_fcntl(kernel),
-        "time": make_time(kernel),
+        "fcntl": _as_in_c(make_fcntl(kernel)),
+        "time": _as_in_c(make_time(kernel)),
     }
+
+
+def _as_in_c(module: ModuleType) -> ModuleType:
+    """The module, with functions that are not bound to the instances of a class that keeps them."""
+    functions = {name: value for name, value in module.__dict__.items() if isinstance(value, FunctionType)}
+    module.__dict__.update({name: staticmethod(function) for name, function in functions.items()})
+    return module

@@ -5,6 +5,8 @@ as long as it has not reached the size goal, and room is looked at only when a *
 can be overrun by almost one full segment, and a socket that sends single bytes with TCP_NODELAY fills its buffer with
 overhead.
 
+A few bytes may lie in the head of their buffer instead, behind the headers.
+
 On loopback the receiver gets the very pages the sender filled. A received buffer is charged with the sender's
 `truesize`; if it follows on the buffer before it, and the sender has let go of that one (it was acknowledged), the
 two merge and the overhead is counted once. `host.held` is the set of buffers that a sender still keeps.
@@ -18,12 +20,17 @@ Not here: pruning and collapsing a receive queue that is over its limit; limits 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
+
+import attrs
 
 from ..values.segments import Run, Segment
 from .block import InBuffer, OutBuffer, Tcb
 
 if TYPE_CHECKING:
+    from ..profiles import Profile
     from ..world.host import Host
 
 
@@ -71,10 +78,9 @@ def _held(page: int, sender: Tcb, host: Host) -> bool:
     size = host.profile.page_fragment
     for tcb in (sender, *host.endpoints.values()):
         if isinstance(tcb, Tcb):
-            for buffers in (tcb.unsent, tcb.unacked, tcb.received):
-                for buffer in reversed(buffers):
-                    if any(begin // size == page for begin, _ in reversed(buffer.pages)):
-                        return True
+            buffers: Iterable[OutBuffer | InBuffer] = chain(reversed(tcb.unsent), reversed(tcb.unacked), tcb.received)
+            if any(begin // size == page for buffer in buffers for begin, _ in reversed(buffer.pages)):
+                return True
     return False
 
 
@@ -126,25 +132,44 @@ def split(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> OutBuffer:
     return rest
 
 
+def condensed(segment: Segment, host: Host) -> Segment:
+    """A small piece that must wait moves into its buffer's head, if it shares that with nobody (`skb_condense`)."""
+    profile = host.profile
+    if segment.pages and segment.buffer not in host.held and len(segment.data) <= profile.head_room:
+        return attrs.evolve(segment, pages=(), truesize=profile.buffer_overhead)
+    return segment
+
+
+def cost_of_joining(length: int, pages: Sequence[Run], segment: Segment, profile: Profile) -> int | None:
+    """What it costs, in bytes of memory, to put `segment` behind `length` bytes that lie in `pages`, or in their
+    buffer's head if there are none. None: it must stay a buffer of its own (`skb_try_coalesce`).
+    """
+    size = len(segment.data)
+    if size <= (0 if pages else max(profile.head_room - length, 0)):
+        return 0
+    in_head = size - sum(end - begin for begin, end in segment.pages)
+    if in_head > 0 or len(pages) + len(segment.pages) > profile.fragments_max:
+        return None
+    return segment.truesize - profile.buffer_overhead
+
+
 def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Host) -> None:
     """Put arrived bytes behind those that wait, merged with their neighbour where the kernel merges
     (`tcp_queue_rcv`).
     """
     seq = tcb.rcv_nxt
-    overhead = host.profile.buffer_overhead
     tail = tcb.received[-1] if tcb.received else None
-    if (
-        tail is not None
-        and tail.shared not in host.held
-        and not tail.fin
-        and len(tail.pages) + len(segment.pages) <= host.profile.fragments_max
-    ):
+    more = None
+    if tail is not None and tail.shared not in host.held and not tail.fin:
+        more = cost_of_joining(tail.length, tail.pages, segment, host.profile)
+    if tail is not None and more is not None:
         tail.chunks.append(data)
         tail.length += len(data)
         tail.fin = fin
-        tail.pages += segment.pages
-        tail.truesize += segment.truesize - overhead
-        tcb.rmem += segment.truesize - overhead
+        if more:
+            tail.pages += segment.pages
+        tail.truesize += more
+        tcb.rmem += more
     else:
         tcb.received.append(InBuffer(seq, [data], len(data), segment.truesize, [*segment.pages], segment.buffer, fin))
         tcb.rmem += segment.truesize

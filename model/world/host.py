@@ -300,12 +300,15 @@ class Host:
         (`tcp_add_backlog`).
         """
         overhead = self.profile.buffer_overhead
+        segment = memory.condensed(segment, self)
         tail = tcb.backlog[-1] if tcb.backlog else None
-        if tail is None or not self._joins(tail, segment):
+        more = None
+        if tail is not None and self._may_join(tail, segment):
+            more = memory.cost_of_joining(len(tail.data), tail.pages, segment, self.profile)
+        if tail is None or more is None:
             tcb.backlog.append(segment)
             tcb.backlog_bytes += segment.truesize or overhead
             return
-        more = max(segment.truesize - overhead, 0)
         tcb.backlog_bytes += more
         tcb.backlog[-1] = attrs.evolve(
             segment,
@@ -316,11 +319,12 @@ class Host:
             segment_size=max(x.segment_size or len(x.data) for x in (tail, segment)),
             merged=tail.merged + segment.merged,
             truesize=(tail.truesize or overhead) + more,
+            pages=tail.pages + segment.pages if more else tail.pages,
             buffer=0,
         )
 
-    def _joins(self, tail: Segment, segment: Segment) -> bool:
-        """Whether two segments that wait become one: plain, in sequence, and the first shares no memory with its
+    def _may_join(self, tail: Segment, segment: Segment) -> bool:
+        """Whether two segments that wait may become one: plain, in sequence, and the first shares no memory with its
         sender.
         """
         plain = (tail.flags | segment.flags) & ~_PLAIN == 0 and not tail.flags & _FIN

@@ -43,6 +43,8 @@ class Report:
     sequences: int = 0
     left: int = 0
     """Sequences left early, because amounts differed within the range of a named choice."""
+    looked_again: int = 0
+    """Calls after which the kernel was not at rest when it was looked at first, and agreed with the model when it was."""
     contradictions: list[Contradiction] = attrs.Factory(list)
     rules: Counter[str] = attrs.Factory(Counter)
     arrows: Counter[str] = attrs.Factory(Counter)
@@ -66,7 +68,7 @@ class Report:
         arrows.update(self.arrows)
         return {
             "calls": self.calls, "exact": self.exact, "allowed": self.allowed, "sequences": self.sequences,
-            "left": self.left,
+            "left": self.left, "looked_again": self.looked_again,
             "contradictions": [attrs.asdict(c) for c in self.contradictions],
             "rules": rules, "arrows": dict(sorted(arrows.items())), "choices": self.choices, "families": self.families,
             "unconfirmed": self.unconfirmed(), "kernel": self.kernel, "settings": self.settings, "seed": self.seed,

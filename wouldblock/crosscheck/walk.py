@@ -26,7 +26,7 @@ from .shrink import contradiction, replay
 
 LENGTH = 60
 """Operations of a sequence."""
-PAUSING = 50
+PAUSING = 200
 """One sequence in so many pauses now and then, to let delayed acknowledgements fall due."""
 PAUSE_MS = 60
 
@@ -98,6 +98,7 @@ class Walk:
             if step.wrong is not None:
                 tally["contradicted"] += 1
                 continue
+            report.looked_again += step.looks > 1 and not step.left
             if step.asked:
                 report.allowed += 1
                 report.left += step.left
