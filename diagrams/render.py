@@ -37,8 +37,8 @@ def has_dot() -> bool:
 def render(diagram: Diagram, format: str, dot: bool | None = None) -> str | bytes:
     """The diagram in one of `FORMATS`: text, or bytes for ``png``.
 
-    `dot` says whether Graphviz draws the SVG: None for "if it is there". Raises `DotMissing` for a picture that needs
-    it where it is missing, and ValueError for a format that is not one of `FORMATS`.
+    `dot` says whether Graphviz draws the SVG: None for "if it is there and works". Raises `DotMissing` for a picture
+    that needs it where it is missing, and ValueError for a format that is not one of `FORMATS`.
     """
     match format:
         case "dot":
@@ -46,7 +46,12 @@ def render(diagram: Diagram, format: str, dot: bool | None = None) -> str | byte
         case "mermaid":
             return mermaid_text(diagram)
         case "svg" if dot or (dot is None and has_dot()):
-            return without_comments(_pipe(diagram, "svg").decode())
+            try:
+                return without_comments(_pipe(diagram, "svg").decode())
+            except DotMissing:
+                if dot:
+                    raise
+                return svg_text(diagram)
         case "svg":
             return svg_text(diagram)
         case "png":

@@ -54,7 +54,7 @@ def make_fcntl(recorder: Recorder) -> ModuleType:
     module.__dict__.update({name: value for name, value in vars(real).items() if not name.startswith("__")})
     for function in (ioctl, fcntl):
         function.__module__, function.__qualname__ = "fcntl", function.__name__
-        setattr(module, function.__name__, function)
+        setattr(module, function.__name__, staticmethod(function))  # as in C: no method where a class keeps it
     return module
 
 

@@ -49,6 +49,8 @@ _WHAT_TO_DO = (
     "(sysctl kernel.unprivileged_userns_clone=1, on Ubuntu also kernel.apparmor_restrict_unprivileged_userns=0)"
 )
 
+_TOO_MANY = "as many as the machine allows exist already (sysctl user.max_net_namespaces and user.max_user_namespaces)"
+
 
 class NamespaceRefused(PermissionError):
     """The machine does not allow a private network namespace. The text says in one sentence what failed and what to
@@ -196,7 +198,8 @@ def _open_here() -> int:
 def _refused(error: OSError) -> NamespaceRefused:
     if isinstance(error, NamespaceRefused):
         return error
-    return NamespaceRefused(error.errno, f"a private network namespace was refused ({_text(error)}): {_WHAT_TO_DO}")
+    what = _TOO_MANY if error.errno == errno.ENOSPC else _WHAT_TO_DO
+    return NamespaceRefused(error.errno, f"a private network namespace was refused ({_text(error)}): {what}")
 
 
 def _text(error: OSError) -> str:

@@ -103,8 +103,8 @@ def summary(report: Report) -> Text:
         f"({rate:,.0f} calls/s, seed {report.seed}{cut}); "
         f"answers exact {report.exact:,} ({percent(report.exact, report.calls)}), "
         f"allowed {report.allowed:,} ({percent(report.allowed, report.calls)}), contradicted {found:,}. "
-        f"Of {report.sequences:,} sequences {report.left:,} ended early, where amounts differed within a choice's range; "
-        f"after {report.looked_again:,} calls the kernel needed a moment to come to rest."
+        f"Of {report.sequences:,} sequences {report.left:,} ended early, where amounts differed within a choice's "
+        f"range; after {report.looked_again:,} calls the kernel needed a moment to come to rest."
     )
     return verdict.append(said, style="not bold default")
 

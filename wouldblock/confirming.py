@@ -22,8 +22,8 @@ from wouldblock.rulebook import COMMITTED
 
 README = Path(__file__).parent.parent / "README.md"
 KEPT = (
-    "kernel", "calls", "sequences", "left", "looked_again", "seed", "seconds", "exact", "allowed", "contradictions", "choices",
-    "families", "rules", "arrows", "unconfirmed",
+    "kernel", "calls", "sequences", "left", "looked_again", "seed", "seconds", "exact", "allowed", "contradictions",
+    "choices", "families", "rules", "arrows", "unconfirmed",
 )  # fmt: skip
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 

@@ -27,6 +27,8 @@ def check_file(name: str | None, option: str) -> None:
     """Stop with one sentence if the file `name`, wanted by `option`, cannot be written. None and ``-`` always can."""
     if name is None or name == STDOUT:
         return
+    if not name:
+        raise Stop(f"{option}: the name of a file is missing.")
     path = Path(name)
     if path.is_dir():
         raise Stop(f"{option} {name}: this is a directory, and a file is wanted.")

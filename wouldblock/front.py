@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import IO, Any, NoReturn
 
 import click
@@ -70,7 +71,21 @@ class Front(click.Group):
         except BrokenPipeError:
             _forget_stdout()
             return UNUSABLE
+        except OSError as error:
+            click.echo(f"wouldblock: {(error.strerror or str(error)).lower()}{_about(error)}.", err=True)
+            _forget_stdout()
+            return UNUSABLE
+        except Exception:
+            traceback.print_exc()
+            click.echo(
+                "wouldblock: this is a defect of wouldblock itself; please report it with the lines above.", err=True
+            )
+            return UNUSABLE
         return status if isinstance(status, int) else AGREED
+
+
+def _about(error: OSError) -> str:
+    return f": {error.filename}" if error.filename is not None else ", writing the output"
 
 
 def screen(json_path: str | None = None) -> Screen:

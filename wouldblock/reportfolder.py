@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def save(report: Report, folder: Path) -> None:
     """Write the report and the diagrams into `folder`, which exists."""
     known = Confirmations(report.rules, report.arrows, report.calls, report.kernel)
-    pictures.save(pictures.draw(pictures.names(), pictures.TOGETHER, known), folder)
     files.write_json(folder / "report.json", report.to_json())
     files.write(folder / "report.md", "\n".join(markdown(report)))
+    pictures.save(pictures.draw(pictures.names(), pictures.TOGETHER, known), folder)
 
 
 def markdown(report: Report) -> Iterator[str]:

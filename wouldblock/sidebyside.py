@@ -1,13 +1,15 @@
 """Two runs of one scenario, laid side by side and compared call by call.
 
 Compared are the call itself, its answer, what can be seen of every open socket after it (`Observation`), and at the
-end what the scenario returned or raised. Everything is compared for equality, with three exceptions that no two runs
+end what the scenario returned or raised. Everything is compared for equality, with four exceptions that no two runs
 of the kernel would survive either:
 
 - ports that the system picked have no meaning of their own: on each arm they are named ``port#1``, ``port#2``, … in
   the order in which the scenario got to see them, and the names are compared. A port that the scenario itself chose
   keeps its number;
 - of `TCP_INFO` only the first byte, the state, is compared: the rest are measured times;
+- the order of sockets in the lists of select(): `selectors.SelectSelector` makes them of sets, whose order depends on
+  descriptor numbers;
 - time: the model's is virtual.
 
 While the arms agree they make the same calls. A scenario may branch on an answer, so behind a difference the calls
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -143,6 +146,12 @@ class Comparison:
     def equal(self) -> bool:
         return self.same_ending and all(row.equal for row in self.rows)
 
+    @property
+    def held_up_ns(self) -> int:
+        """The longest time that passed between two calls on the kernel and not on the model, in nanoseconds."""
+        times = [(row.kernel.at_ns, row.model.at_ns) for row in self.rows if row.kernel and row.model]
+        return max((b[0] - a[0] - (b[1] - a[1]) for a, b in pairwise(times)), default=0)
+
     def to_json(self) -> dict[str, Any]:
         arms = self.model.arm, self.kernel.arm
         return {
@@ -190,7 +199,7 @@ def _matched(left: list[CallEvent], right: list[CallEvent]) -> Iterator[tuple[Ca
 
 def _call(event: CallEvent) -> tuple[Any, ...]:
     """What makes two calls the same call; hashable."""
-    return event.host, event.socket, event.call, repr(event.args)
+    return event.host, event.socket, event.call, repr(_unordered(event, event.args))
 
 
 def _row(model: CallEvent | None, kernel: CallEvent | None) -> Row:
@@ -203,10 +212,17 @@ def _comparable(event: CallEvent) -> tuple[type, Any]:
     answer = event.answer
     if not isinstance(answer, Done):
         return type(answer), answer
-    value = None if event.call == "socket" else _tidy(answer.value)
+    value = None if event.call == "socket" else _unordered(event, _tidy(answer.value))
     if event.call == "getsockopt" and event.args[:2] == (constants.SOL_TCP, constants.TCP_INFO):
         value = value[:1] if isinstance(value, bytes) else value
     return Done, value
+
+
+def _unordered(event: CallEvent, value: Any) -> Any:
+    """The lists of a select() in one order, everything else as it is."""
+    if event.call != "select":
+        return value
+    return [sorted(item) if isinstance(item, list | tuple) else item for item in value]
 
 
 def _tidy(value: Any) -> Any:

@@ -52,7 +52,7 @@ E = TcpEvent
 PHASES = {
     S.LISTEN: (E.SEGMENT_RESET, E.SEGMENT_ACK, E.SEGMENT_SYN),
     S.SYN_SENT: (E.SEGMENT_ACK, E.SEGMENT_RESET, E.SEGMENT_SYN),
-    S.TIME_WAIT: (E.SEGMENT_RESET, E.SEGMENT_TEXT),
+    S.TIME_WAIT: (E.SEGMENT_RESET, E.SEGMENT_SYN, E.SEGMENT_TEXT),
     S.CLOSED: (E.SEGMENT_SEQUENCE,),
 }
 SYNCHRONIZED_PHASES = (
@@ -145,7 +145,6 @@ def reset_aborts_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 @TCP.rule(
     on=E.SEGMENT_RESET, moves={S.TIME_WAIT: S.CLOSED}, when=_resets, cite="RFC 1337 §3; tcp_rfc1337 in tcp(7)",
-    unconfirmed="after both FINs nobody on loopback has a reason to reset",
 )  # fmt: skip
 def reset_ends_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """A reset ends TIME-WAIT early."""
@@ -159,6 +158,7 @@ def reset_ends_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
 @TCP.rule(
     on=E.SEGMENT_SYN, stays=SYNCHRONIZED, when=lambda tcb, seg, host: bool(seg.flags & _SYN),
     cite="RFC 9293 §3.10.7.4, fourth; RFC 5961 §4.2",
+    unconfirmed="on loopback an end forgets an open connection only after a minute of real time",
 )  # fmt: skip
 def syn_in_connection_is_challenged(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """A SYN in an open connection may be forged: an acknowledgement says so, and nothing changes."""
@@ -314,7 +314,7 @@ OPEN = (S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2)
     on=E.SEGMENT_TEXT, stays=OPEN,
     when=lambda tcb, seg, host: seg.seq == tcb.rcv_nxt and _has_text(tcb, seg) and not tcb.receive_window,
     shows={RECEIVE_BUFFER: {ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW,)}},
-    cite="RFC 9293 §3.8.6.1; tcp_data_queue",
+    cite="RFC 9293 §3.8.6.1; tcp_data_queue", unconfirmed="on loopback nobody sends text into a closed window",
 )  # fmt: skip
 def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The window is closed: the text is dropped, and an acknowledgement repeats the window."""
@@ -376,6 +376,24 @@ def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
 def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """There is a gap before it: it is dropped, and an acknowledgement repeats what is expected."""
     send_ack(tcb, host)
+    return DROP
+
+
+def _opens_anew(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    return segment.flags & (_SYN | _ACK) == _SYN and host.listener(tcb.local) is not None
+
+
+@TCP.rule(
+    on=E.SEGMENT_SYN, moves={S.TIME_WAIT: S.CLOSED}, when=_opens_anew,
+    cite="RFC 9293 §3.6.1; RFC 6191; tcp_timewait_state_process",
+)  # fmt: skip
+def syn_ends_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """A SYN for the same pair of addresses, and somebody listens: the rest is over, and the listener gets it.
+    It must be later than all that came before, by its number or its timestamp; here every SYN is."""
+    finish(tcb, host)
+    listener = host.listener(segment.dst)
+    assert listener is not None
+    arrive(listener, segment, host)
     return DROP
 
 

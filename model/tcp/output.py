@@ -26,17 +26,20 @@ if TYPE_CHECKING:
 _FIN, _SYN, _RST, _PSH, _ACK = (int(f) for f in (TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK))
 
 
-def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = False, forced: bool = False) -> None:
+def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = False) -> None:
     """Send what may be sent now (`tcp_write_xmit`).
 
-    `nagle=False` switches Nagle's algorithm off for this call, `only_one` stops after one buffer.
+    `nagle=False` switches Nagle's algorithm off for this call; `only_one` is for a probe: it stops after one buffer,
+    and that one may go beyond the congestion window.
     """
     nagle = nagle and not tcb.nodelay
     sent = False
     while tcb.unsent:
         quota = min(tcb.cwnd - tcb.in_flight, max(tcb.cwnd >> 1, 1))
         if quota <= 0:
-            break
+            if not only_one:
+                break
+            quota = 1
         buffer = tcb.unsent[0]
         quota = min(quota, max(host.profile.run_max // tcb.mss, 2))
         _fill_up(tcb, buffer, quota * tcb.mss, host)

@@ -287,7 +287,7 @@ class Host:
 
     def _deliver_segment(self, segment: Segment) -> None:
         number = self.connections.get((segment.dst, segment.src))
-        tcb = self.tcb(number) if number is not None else self._listener(segment.dst)
+        tcb = self.tcb(number) if number is not None else self.listener(segment.dst)
         if tcb is None:
             reset_in_answer(segment, self)
         elif tcb.busy:
@@ -330,7 +330,7 @@ class Host:
         plain = (tail.flags | segment.flags) & ~_PLAIN == 0 and not tail.flags & _FIN
         return plain and tail.end == segment.seq and tail.buffer not in self.held
 
-    def _listener(self, address: Address) -> Tcb | None:
+    def listener(self, address: Address) -> Tcb | None:
         """The listener for `address`: one bound to exactly it goes before one bound to the wildcard."""
         found = None
         for number in self.listeners:

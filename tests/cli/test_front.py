@@ -1,4 +1,5 @@
-"""The front door as a program: help, exit statuses, a reader that goes away, an encoding that lacks characters.
+"""The front door as a program: help, exit statuses, bad inputs, a reader that goes away, an encoding that lacks
+characters, a machine without Graphviz.
 
 Not here: the verbs one by one.
 """
@@ -79,6 +80,47 @@ def test_as_a_program(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr == b"wouldblock: there is no file missing.py.\n"
     assert program(cwd=tmp_path).returncode == 2
+
+
+BAD_FILES = {"syntax.py": "def f(:\n", "imports.py": "import no_such_module_anywhere\n", "mine.py": SCENARIO}
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("check nosuch.py", ["there is no file nosuch.py"]),
+        ("check syntax.py", ["syntax.py cannot be imported", "line 1", "SyntaxError"]),
+        ("check imports.py", ["imports.py cannot be imported", "no_such_module_anywhere", "imports.py:1"]),
+        ("check mine.py::nosuch", ["mine.py has no function nosuch", "there are f"]),
+        ("check mine.py --json missing/dir/x.json", ["--json missing/dir/x.json", "no directory missing/dir"]),
+        ("check --time 1 --json missing/dir/x.json", ["--json missing/dir/x.json", "no directory missing/dir"]),
+        ("run mine.py --trace missing/x", ["--trace missing/x", "no directory missing"]),
+        ("draw nosuchmachine", ["no diagram nosuchmachine", "tcp", "receive_buffer"]),
+        ("draw tcp --report missing.json", ["--report missing.json", "cannot be read"]),
+    ],
+)
+def test_a_bad_input_is_one_clear_sentence(tmp_path: Path, command: str, words: list[str]) -> None:
+    for name, source in BAD_FILES.items():
+        (tmp_path / name).write_text(source)
+    done = program(*command.split(), cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("wouldblock: ")
+    assert line.endswith(".")
+    assert all(word in line for word in words), line
+    assert {path.name for path in tmp_path.iterdir()} == set(BAD_FILES)
+
+
+def test_without_dot(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = program("draw", "tcp", "--out", "p", cwd=tmp_path, PATH=str(tmp_path / "empty"))
+    assert (done.returncode, done.stdout) == (0, b"p/tcp.svg\n")
+    assert (
+        done.stderr == b"wouldblock: Graphviz's dot is not installed: the SVG has the project's own, plainer layout.\n"
+    )
+    assert (tmp_path / "p" / "tcp.svg").read_text().startswith("<svg")
+    done = program("draw", "tcp", "--format", "dot", cwd=tmp_path, PATH=str(tmp_path / "empty"))
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_an_encoding_without_the_characters(tmp_path: Path) -> None:

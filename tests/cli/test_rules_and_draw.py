@@ -140,7 +140,7 @@ def test_draw_one(invoke: Invoke) -> None:
     result = invoke("draw", "tcp")
     assert result.exit_code == 0
     assert result.stdout.split() == ["build/diagrams/tcp.svg"]
-    assert Path("build/diagrams/tcp.svg").read_text().startswith("<?xml")
+    assert "<svg" in Path("build/diagrams/tcp.svg").read_text()
 
 
 def test_draw_in_several_formats(invoke: Invoke) -> None:

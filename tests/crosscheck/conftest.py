@@ -1,4 +1,6 @@
-"""A private namespace for each test that needs the kernel; where the machine refuses one, the test says so and is skipped."""
+"""A private namespace for each test that needs the kernel; where the machine refuses one, the test says so and is
+skipped.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """It bites: planted faults are found, shrunk, and shown in a program of a dozen lines that runs on the kernel.
 
-Each fault is one that people really make: a wrong error number, a move that is missing, a buffer off by one, a wake-up of
-POLLOUT that is lost. The walk must find it within a bounded number of sequences; the program it prints must run without this
-project and print what the kernel was seen to say.
+Each fault is one that people really make: a wrong error number, a move that is missing, a buffer off by one, a wake-up
+of POLLOUT that is lost. The walk must find it within a bounded number of sequences; the program it prints must run
+without this project and print what the kernel was seen to say.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Hypothesis drives the same operations as the walk: model and kernel must answer alike, step by step.
 
-One rule draws one operation: which one, on which socket, with which numbers. So whole programs shrink, towards fewer operations
-and smaller numbers. A sequence ends where amounts of a stream differ within a named choice, because from there on the
-model cannot follow (docs/decisions.md).
+One rule draws one operation: which one, on which socket, with which numbers. So whole programs shrink, towards fewer
+operations and smaller numbers. A sequence ends where amounts of a stream differ within a named choice, because from
+there on the model cannot follow (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def machine_for(family: str, diag: Diag) -> type[RuleBasedStateMachine]:
 
 @pytest.mark.parametrize("family", [STREAM, LIVES, DATAGRAM])
 def test_model_and_kernel_answer_alike(family: str, diag: Diag) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine_for(family, diag),
         settings=settings(
             max_examples=30,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl as real_fcntl
 import select as real_select
 import selectors as real_selectors
 import socket as real_socket
 import sys
-from types import ModuleType
+import time as real_time
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -62,3 +66,28 @@ def test_every_net_has_classes_of_its_own() -> None:
     assert first.selectors.DefaultSelector is first.selectors.PollSelector
     assert not hasattr(first.selectors, "EpollSelector")
     assert first.events == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda net, keeping: keeping(net.select.select)([], [], [], 0),
+        lambda net, keeping: keeping(net.time.monotonic)() >= 0,
+        lambda net, keeping: keeping(net.socket.htons)(258),
+        lambda net, keeping: keeping(net.socket.inet_aton)("127.0.0.1"),
+        lambda net, keeping: keeping(net.fcntl.fcntl)(net.sock, 3) & 0o4000,
+    ],
+    ids=["select", "monotonic", "htons", "inet_aton", "fcntl"],
+)
+def test_a_class_that_keeps_a_function_makes_no_method_of_it(use: Callable[[Any, Any], Any]) -> None:
+    """As with the originals, which are written in C."""
+
+    def keeping(function: Any) -> Any:
+        return type("Keeper", (), {"kept": function})().kept
+
+    net = FakeNet()
+    real = SimpleNamespace(socket=real_socket, select=real_select, time=real_time, fcntl=real_fcntl)
+    for arm in (net, real):
+        arm.sock = arm.socket.socket()
+    with net.sock, real.sock:
+        assert use(net, keeping) == use(real, keeping)

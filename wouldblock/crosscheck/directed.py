@@ -8,12 +8,21 @@ Not here: anything that needs more than about a second of real time.
 
 from __future__ import annotations
 
-from model.values.constants import IPPROTO_TCP, SHUT_RDWR, SHUT_WR, SO_RCVBUF, SO_REUSEADDR, SOL_SOCKET, TCP_NODELAY
+from model.values.constants import (
+    IPPROTO_TCP,
+    SHUT_RDWR,
+    SHUT_WR,
+    SO_RCVBUF,
+    SO_REUSEADDR,
+    SO_SNDBUF,
+    SOL_SOCKET,
+    TCP_NODELAY,
+)
 
 from .operations import Operation
 
 T, U = ("tcp",), ("udp",)
-HOME, PORT = ("home", 0), ("home", 7001)
+HOME, PORT, SERVICE = ("home", 0), ("home", 7001), ("home", 7002)
 CONNECTED: list[Operation] = [T, ("bind", 1, HOME), ("listen", 1, 5), T, ("connect", 2, ("of", 1)), ("accept", 1)]
 SMALL: list[Operation] = [
     T, ("setsockopt", 1, SOL_SOCKET, SO_RCVBUF, 1), ("bind", 1, HOME), ("listen", 1, 5), T, ("connect", 2, ("of", 1)),
@@ -65,7 +74,26 @@ RESTARTED_WHILE_RESTING: list[Operation] = [
     ("setsockopt", 5, SOL_SOCKET, SO_REUSEADDR, 1), ("bind", 5, PORT), ("getsockopt", 5, IPPROTO_TCP, TCP_NODELAY),
 ]  # fmt: skip
 
+
+def _same_pair_after_a_rest(*between: Operation) -> list[Operation]:
+    """The server closes first, so its side rests; then the same pair of addresses is used for a new connection."""
+    return [
+        T, ("bind", 1, SERVICE), ("listen", 1, 5),
+        T, ("bind", 2, PORT), ("connect", 2, ("of", 1)), ("accept", 1), ("close", 3), ("close", 2), *between,
+        T, ("bind", 4, PORT), ("connect", 4, SERVICE), ("poll",), ("connect", 4, SERVICE),
+    ]  # fmt: skip
+
+
+A_REST_ENDS_BY_A_SYN = _same_pair_after_a_rest()
+A_REST_ENDS_BY_A_RESET = [*_same_pair_after_a_rest(("close", 1)), ("pause", 1100), ("poll",), ("connect", 4, SERVICE)]
+A_FIN_WAITS_FOR_ROOM: list[Operation] = [
+    *SMALL, ("setsockopt", 2, SOL_SOCKET, SO_SNDBUF, 1), *[("send", 2, 10_000)] * 3, ("pause", 60),
+    ("shutdown", 2, SHUT_WR), *[op for _ in range(5) for op in (("recv", 3, 100_000), ("pause", 60))], ("pause", 300),
+    ("recv", 3, 100_000), ("recv", 3, 100_000),
+]  # fmt: skip
+
 DIRECTED: tuple[list[Operation], ...] = (
     LOOKING_AND_ODD_CALLS, ODD_DATAGRAMS, THE_SAME_PAIR_TWICE, TWO_BEGIN_TO_LISTEN, GIVEN_UP_WHILE_CONNECTING,
-    RESTARTED_WHILE_RESTING, BOTH_CLOSE_AT_ONCE, A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN,
+    RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE, A_FIN_WAITS_FOR_ROOM,
+    A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN,
 )  # fmt: skip

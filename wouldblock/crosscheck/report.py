@@ -44,7 +44,7 @@ class Report:
     left: int = 0
     """Sequences left early, because amounts differed within the range of a named choice."""
     looked_again: int = 0
-    """Calls after which the kernel was not at rest when it was looked at first, and agreed with the model when it was."""
+    """Calls after which the kernel was not at rest when first looked at, and agreed with the model when it was."""
     contradictions: list[Contradiction] = attrs.Factory(list)
     rules: Counter[str] = attrs.Factory(Counter)
     arrows: Counter[str] = attrs.Factory(Counter)

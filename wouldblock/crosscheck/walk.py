@@ -136,16 +136,17 @@ def walk(
         run = Walk(seed, diag)
         run.report.kernel, run.report.settings = namespace.kernel, namespace.settings
         began = shown = time.monotonic()
+
+        def goes_on() -> bool:
+            enough = calls is not None and run.report.calls >= calls
+            return not enough and (seconds is None or time.monotonic() - began < seconds)
+
+        directed = iter(DIRECTED)
         try:
-            for number, operations in enumerate(DIRECTED):
-                steps = run.directed(operations)
-                if steps[-1].wrong is not None:
-                    run.report.contradictions.append(contradiction(steps, seed, number, run))
-            while (calls is None or run.report.calls < calls) and (
-                seconds is None or time.monotonic() - began < seconds
-            ):
+            while goes_on():
                 number = run.number
-                steps = run.sequence(number)
+                operations = next(directed, None)
+                steps = run.sequence(number) if operations is None else run.directed(operations)
                 if steps and steps[-1].wrong is not None:
                     run.report.contradictions.append(contradiction(steps, seed, number, run))
                     if len(run.report.contradictions) >= most_contradictions or run.report.interrupted:
