@@ -176,14 +176,12 @@ class Machine:
 
     def fire(self, trail: list[Arrow], event: int, subject: Any, *args: Any) -> Any:
         """Fire the rule for `event` on `subject`; append its arrows to `trail`; return its answer."""
-        state = getattr(subject, self.field)
-        for rule in self._cells[event][state]:
-            when = rule.when
-            if when is None or when(subject, *args):
-                return self._run(trail, rule, state, subject, args)
-        raise NoRule(
-            f"machine {self.name} has no rule for {self.events(event).name} in {self.states(state).name}: {subject!r}"
-        )
+        before = len(trail)
+        answer = self.offer(trail, event, subject, *args)
+        if answer is None and len(trail) == before:
+            state = self.states(getattr(subject, self.field))
+            raise NoRule(f"machine {self.name} has no rule for {self.events(event).name} in {state.name}: {subject!r}")
+        return answer
 
     def offer(self, trail: list[Arrow], event: int, subject: Any, *args: Any) -> Any:
         """Like `fire`, for a question that need not concern anyone: None where no rule holds."""
@@ -191,18 +189,15 @@ class Machine:
         for rule in self._cells[event][state]:
             when = rule.when
             if when is None or when(subject, *args):
-                return self._run(trail, rule, state, subject, args)
+                arrow: Any = rule.arrows[state]  # never None: a rule stands in the cells of its own states only
+                if rule.shows:
+                    return self._run_and_look(trail, rule, arrow, subject, args)
+                trail.append(arrow)
+                after = arrow.after
+                if after is not state:
+                    setattr(subject, self.field, after)
+                return rule.body(subject, *args)
         return None
-
-    def _run(self, trail: list[Arrow], rule: Rule, state: IntEnum, subject: Any, args: Any) -> Any:
-        arrow = rule.arrows[state]
-        if rule.shows:
-            return self._run_and_look(trail, rule, arrow, subject, args)
-        trail.append(arrow)  # type: ignore[arg-type]  # a rule stands in a cell only with an arrow from its state
-        after = arrow.after  # type: ignore[union-attr]
-        if after is not state:
-            setattr(subject, self.field, after)
-        return rule.body(subject, *args)
 
     def holds(self, event: int, state: int) -> bool:
         """Whether any rule is declared for this event in this state."""
