@@ -52,8 +52,8 @@ RECEIVE_WINDOW = Choice(
 
 RECEIVE_MEMORY = Choice(
     "receive_memory",
-    "whether a segment is kept that finds the receive buffer over its limit: it depends on the pages the kernel has "
-    "reserved for the socket already, which are counted only roughly yet",
+    "whether a segment is kept that finds the receive buffer over its limit: the kernel first collapses buffers that "
+    "are small or partly read, which is not modelled yet",
 )
 
 CHOICES = (EPHEMERAL_PORT, INITIAL_SEQUENCE, TIMER_HAS_FIRED, SEND_ROOM, RECEIVE_WINDOW, RECEIVE_MEMORY)

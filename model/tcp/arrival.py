@@ -38,8 +38,10 @@ from .windows import (
     bound_mss,
     grow_send_buffer,
     is_half_full,
+    may_predict,
     note_data,
     select_window,
+    window_from_space,
 )
 
 if TYPE_CHECKING:
@@ -63,9 +65,21 @@ SYNCHRONIZED_PHASES = (
 
 def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Process one segment: each phase in turn, until one of them is done with it."""
+    tcb.predicted = tcb.predicts and _is_predicted(tcb, segment)
     for phase in PHASES.get(tcb.state, SYNCHRONIZED_PHASES):
         if TCP.offer(host.trail, phase, tcb, segment, host):
             return
+
+
+def _is_predicted(tcb: Tcb, segment: Segment) -> bool:
+    """Whether it is the plain next segment of an open connection, which takes a short way (`tcp_rcv_established`)."""
+    return (
+        tcb.state is S.ESTABLISHED
+        and segment.flags & ~_PSH == _ACK
+        and segment.window == tcb.snd_wnd
+        and segment.seq == tcb.rcv_nxt
+        and segment.ack <= tcb.snd_nxt
+    )
 
 
 # ---------------------------------------------------------------- first: sequence number
@@ -245,6 +259,7 @@ def _update_window(tcb: Tcb, segment: Segment, host: Host) -> None:
     if tcb.snd_wnd == segment.window:
         return
     tcb.snd_wnd = segment.window
+    tcb.predicts = may_predict(tcb)
     if segment.window > tcb.max_window:
         tcb.max_window = segment.window
         bound_mss(tcb, host.profile)
@@ -313,8 +328,8 @@ OPEN = (S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2)
 @TCP.rule(
     on=E.SEGMENT_TEXT, stays=OPEN,
     when=lambda tcb, seg, host: seg.seq == tcb.rcv_nxt and _has_text(tcb, seg) and not tcb.receive_window,
-    shows={RECEIVE_BUFFER: {ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW,)}},
-    cite="RFC 9293 §3.8.6.1; tcp_data_queue", unconfirmed="on loopback nobody sends text into a closed window",
+    shows={RECEIVE_BUFFER: {view: (view,) for view in (ReceiveBuffer.EMPTY, ReceiveBuffer.CLOSED_WINDOW)}},
+    cite="RFC 9293 §3.8.6.1; tcp_data_queue",
 )  # fmt: skip
 def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The window is closed: the text is dropped, and an acknowledgement repeats the window."""
@@ -323,24 +338,43 @@ def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """Over its limit a receive buffer keeps only what fits the memory it has reserved already, in whole pages."""
-    if tcb.rmem <= tcb.rcvbuf or segment.seq != tcb.rcv_nxt or not segment.data or not tcb.received:
+    """The receive buffer is over its limit, which was set and so cannot grow. A predicted segment that fits the page
+    of memory begun already is not asked.
+    """
+    if tcb.rmem <= tcb.rcvbuf or segment.seq > tcb.rcv_nxt or not tcb.rcvbuf_locked:
         return False
-    reserved = -(tcb.rmem + tcb.wmem) % host.profile.page
-    return segment.truesize > reserved
+    return not tcb.predicted or segment.truesize > -(tcb.rmem + tcb.wmem) % host.profile.page
+
+
+def _note_no_memory(tcb: Tcb, host: Host) -> None:
+    """The window is closed, an acknowledgement says so at once, and later windows are small (`tcp_prune_queue`)."""
+    if any(buffer.offset or window_from_space(tcb, buffer.truesize) > buffer.length for buffer in tcb.received):
+        host.choose(RECEIVE_MEMORY, 0, 1, 0, tcb.number)
+    tcb.quick = 0
+    tcb.rcv_ssthresh = min(tcb.window_clamp, 2 * tcb.advertised_mss)
+    tcb.predicts = False
+    tcb.no_room = tcb.ack_now = tcb.ack_scheduled = True
 
 
 @TCP.rule(
     on=E.SEGMENT_TEXT, stays=OPEN,
-    when=_finds_no_memory,
+    when=lambda tcb, seg, host: _new_text(tcb, seg) and _finds_no_memory(tcb, seg, host),
     cite="RFC 9293 §3.10.7.4, seventh; tcp_try_rmem_schedule",
 )  # fmt: skip
 def text_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
     """It lies in the window, but the receive buffer's memory is used up: it is dropped, and the window is closed."""
-    host.choose(RECEIVE_MEMORY, 0, 1, 0, tcb.number)
+    _note_no_memory(tcb, host)
     tcb.drops += segment.merged
-    tcb.quick = 0
-    tcb.no_room = tcb.ack_now = tcb.ack_scheduled = True
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN,
+    when=lambda tcb, seg, host: not seg.data and bool(seg.flags & _FIN) and _finds_no_memory(tcb, seg, host),
+    cite="tcp_data_queue",
+)  # fmt: skip
+def fin_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """A FIN without text is taken though the receive buffer's memory is used up, but the window is closed."""
+    _note_no_memory(tcb, host)
 
 
 @TCP.rule(
@@ -350,12 +384,15 @@ def text_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
 )  # fmt: skip
 def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
     """In order and in the window: the bytes wait for the reader."""
-    if tcb.rmem > tcb.rcvbuf:
-        host.choose(RECEIVE_MEMORY, 0, 1, 1, tcb.number)
+    if tcb.rmem > tcb.rcvbuf and not tcb.rcvbuf_locked:
+        tcb.rcvbuf = min(tcb.rmem, host.profile.tcp_rmem[2])
+        tcb.quick = 0
     skip = tcb.rcv_nxt - segment.seq
     data = segment.data[skip:] if skip else segment.data
     memory.queue_received(tcb, segment, data, bool(segment.flags & _FIN), host)
     note_data(tcb, segment.segment_size or len(data), len(data), bool(segment.flags & _PSH), segment.truesize, host)
+    if not tcb.predicted:
+        tcb.predicts = tcb.predicts or may_predict(tcb)
 
 
 @TCP.rule(

@@ -148,6 +148,10 @@ class Tcb(Endpoint):
     ack_pushed: bool = False
     ack_pushed_twice: bool = False
     ack_now: bool = False
+    predicts: bool = False
+    """Whether the header of the next segment is foreseen, so that it may take a short way (`pred_flags`)."""
+    predicted: bool = False
+    """Whether that of the segment at hand was as foreseen."""
     no_room: bool = False
     """A segment was dropped for want of memory: the next acknowledgement closes the window."""
     quick: int = 0

@@ -225,6 +225,7 @@ def ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
     tcb.max_window = max(tcb.max_window, tcb.snd_wnd)
     tcb.advertised_mss -= host.profile.timestamp_option
     _established(tcb, host)
+    tcb.predicts = True
     if tcb.listener is not None:
         host.tcb(tcb.listener).accept_queue.append(tcb.number)
     if tcb.write_shut:

@@ -112,6 +112,7 @@ def stuck_bytes_are_sent_in_part(tcb: Tcb, host: Host) -> None:
         tcb.unsent.insert(1, memory.split(tcb, buffer, min(room, tcb.mss), host))
         buffer.push = True
     send_buffer(tcb, host)
+    host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
 
 
 @TCP.rule(

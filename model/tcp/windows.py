@@ -130,6 +130,7 @@ def advertise_window(tcb: Tcb, host: Host) -> int:
     if tcb.no_room:
         tcb.rcv_wnd = 0
         tcb.rcv_wup = tcb.rcv_nxt
+        tcb.predicts = False
         return 0
     current = tcb.receive_window
     window = select_window(tcb)
@@ -142,7 +143,14 @@ def advertise_window(tcb: Tcb, host: Host) -> int:
     tcb.rcv_wnd = window
     tcb.rcv_wup = tcb.rcv_nxt
     window = min(window, 65535 << scale)
+    if not window >> scale:
+        tcb.predicts = False
     return window >> scale << scale
+
+
+def may_predict(tcb: Tcb) -> bool:
+    """Whether the next segment's header may be predicted from now on (`tcp_fast_path_check`)."""
+    return tcb.rcv_wnd > 0 and tcb.rmem < tcb.rcvbuf
 
 
 def add_quick_acks(tcb: Tcb, most: int) -> None:

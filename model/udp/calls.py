@@ -45,7 +45,15 @@ def udp_gets_a_port(udp: UdpSocket, host: Host) -> None:
 
 
 @UDP.rule(
-    on=UdpEvent.CONNECT, stays=ALL, when=lambda udp, address, host: not _usable(address),
+    on=UdpEvent.AUTOBIND, moves={S.UNBOUND: S.BOUND}, cite="udp(7); inet_send_prepare, inet_dgram_connect",
+)  # fmt: skip
+def first_use_takes_a_port(udp: UdpSocket, host: Host) -> None:
+    """A socket without a port gets one when it first tries to send or to connect, even if that fails."""
+    host.udp_ports.bind_ephemeral(udp, host)
+
+
+@UDP.rule(
+    on=UdpEvent.CONNECT, stays=READY, when=lambda udp, address, host: not _usable(address),
     cite="connect(2), ENETUNREACH",
 )  # fmt: skip
 def udp_connect_without_route(udp: UdpSocket, address: Address, host: Host) -> Answer:
@@ -54,7 +62,7 @@ def udp_connect_without_route(udp: UdpSocket, address: Address, host: Host) -> A
 
 
 @UDP.rule(
-    on=UdpEvent.CONNECT, moves={S.UNBOUND: S.CONNECTED, S.BOUND: S.CONNECTED}, cite="connect(2); udp(7)",
+    on=UdpEvent.CONNECT, moves={S.BOUND: S.CONNECTED}, cite="connect(2); udp(7)",
 )  # fmt: skip
 def udp_connect_fixes_peer(udp: UdpSocket, address: Address, host: Host) -> Answer:
     """Nothing is sent: the peer is fixed, only its datagrams are received from now on, and errors come back."""
@@ -73,17 +81,9 @@ def _fix_peer(udp: UdpSocket, address: Address, host: Host) -> None:
     udp.remote = target(address, udp.local)
     if udp.local[0] == ANY:
         udp.local = (LOOPBACK, udp.local[1])
-    if not udp.holds_port:
-        host.udp_ports.bind_ephemeral(udp, host)
 
 
 # ---------------------------------------------------------------- sending
-
-
-@UDP.rule(on=UdpEvent.AUTOBIND, moves={S.UNBOUND: S.BOUND}, cite="udp(7); inet_send_prepare")
-def sending_takes_a_port(udp: UdpSocket, host: Host) -> None:
-    """A socket without a port gets one when it first tries to send, even if that fails."""
-    host.udp_ports.bind_ephemeral(udp, host)
 
 
 @UDP.rule(

@@ -173,6 +173,8 @@ class Host:
         record = clone(tcb)
         record.number, record.fd, record.listener = self._number_endpoint(), None, None
         record.received.clear()
+        record.backlog.clear()
+        record.busy = False
         self.endpoints[record.number] = record
         self.ports.hold(record)
         self.connections[record.local, record.remote] = record.number

@@ -50,6 +50,11 @@ def _locked(host: Host, machine: Machine, event: int, tcb: Tcb, *args: Any) -> A
     return answer
 
 
+def _take_port(host: Host, udp: Endpoint) -> None:
+    if not udp.holds_port:
+        UDP.fire(host.trail, UdpEvent.AUTOBIND, udp, host)
+
+
 def _check_flags(flags: int) -> None:
     if flags & ~MODELLED_FLAGS:
         raise NotModelled(f"message flags {flags & ~MODELLED_FLAGS:#x} are not modelled yet")
@@ -114,6 +119,7 @@ def connect(host: Host, fd: int, address: Address) -> Answer:
         return _closed(host, fd)
     if isinstance(end, Tcb):
         return _locked(host, SOCKET, LifeEvent.CONNECT, end, address)
+    _take_port(host, end)
     return UDP.fire(host.trail, UdpEvent.CONNECT, end, address, host)  # type: ignore[no-any-return]
 
 
@@ -131,8 +137,7 @@ def sendto(host: Host, fd: int, data: bytes, flags: int, address: Address | None
         _check_flags(flags)
     if isinstance(end, Tcb):
         return _locked(host, TCP, TcpEvent.SEND, end, data, flags)
-    if not end.holds_port:
-        UDP.fire(host.trail, UdpEvent.AUTOBIND, end, host)
+    _take_port(host, end)
     return UDP.fire(host.trail, UdpEvent.SEND, end, data, flags, address, host)  # type: ignore[no-any-return]
 
 

@@ -91,9 +91,18 @@ A_FIN_WAITS_FOR_ROOM: list[Operation] = [
     ("shutdown", 2, SHUT_WR), *[op for _ in range(5) for op in (("recv", 3, 100_000), ("pause", 60))], ("pause", 300),
     ("recv", 3, 100_000), ("recv", 3, 100_000),
 ]  # fmt: skip
+A_READER_RUNS_OUT_OF_MEMORY: list[Operation] = [
+    *CONNECTED, ("shutdown", 2, SHUT_RD), ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 4608), ("send", 3, 65_484),
+    ("recv", 2, 100_000), ("pause", 300), ("recv", 2, 100_000), ("poll",),
+]  # fmt: skip
+A_FIN_FINDS_NO_MEMORY: list[Operation] = [
+    *CONNECTED, ("send", 3, 10_000), ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 4608), ("shutdown", 3, SHUT_WR),
+    ("recv", 2, 100_000), ("recv", 2, 1),
+]  # fmt: skip
 
 DIRECTED: tuple[list[Operation], ...] = (
     LOOKING_AND_ODD_CALLS, ODD_DATAGRAMS, THE_SAME_PAIR_TWICE, TWO_BEGIN_TO_LISTEN, GIVEN_UP_WHILE_CONNECTING,
-    RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE, A_FIN_WAITS_FOR_ROOM,
+    RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE, A_FIN_FINDS_NO_MEMORY,
+    A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM,
     A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN,
 )  # fmt: skip
