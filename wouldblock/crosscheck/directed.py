@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from model.values.constants import (
     IPPROTO_TCP,
+    SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
     SO_RCVBUF,
