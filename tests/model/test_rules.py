@@ -5,12 +5,7 @@ Not here: what the rules of the model do.
 
 from __future__ import annotations
 
-import errno
 import re
-import select
-import socket
-import termios
-from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
 
@@ -19,7 +14,6 @@ import pytest
 
 from model.machines import MACHINES, VIEWS, all_rules
 from model.rules import Arrow, Machine, ModelDefect, NoRule, Rule, View, arrows_of
-from model.values import constants
 from model.values.constants import TcpState
 
 
@@ -347,40 +341,3 @@ def test_every_event_of_every_machine_has_a_rule() -> None:
         if not any(machine.holds(event, state) for state in machine.states)
     ]
     assert silent == []
-
-
-# ---------------------------------------------------------------- constants
-
-NOWHERE = {
-    "SO_MEMINFO": 55,
-    "SIOCOUTQNSD": 0x894B,
-    "FD_SETSIZE": 1024,
-    "POLL_ALWAYS": select.POLLERR | select.POLLHUP | select.POLLNVAL,
-    "POLL_ALL": select.POLLIN | select.POLLPRI | select.POLLOUT | select.POLLRDHUP,
-}
-"""What the standard library has no name for (asm-generic/socket.h, linux/sockios.h, sys/select.h), or is a sum."""
-
-
-def numbers() -> Iterator[tuple[str, int]]:
-    for name, value in vars(constants).items():
-        if name.isupper() and isinstance(value, int):
-            yield name, value
-
-
-@pytest.mark.parametrize(("name", "value"), list(numbers()), ids=str)
-def test_a_constant_is_the_standard_librarys(name: str, value: int) -> None:
-    if name in NOWHERE:
-        assert value == NOWHERE[name]
-        return
-    homes = [module for module in (socket, select, errno, termios) if hasattr(module, name)]
-    assert homes, f"{name} is in no module: give it a line in NOWHERE"
-    assert [getattr(module, name) for module in homes] == [value] * len(homes)
-
-
-def test_the_states_of_tcp_are_numbered_as_the_kernel_numbers_them() -> None:
-    """include/net/tcp_states.h: `TCP_INFO` of a fresh socket says CLOSE, of a listening one LISTEN."""
-    with socket.socket() as sock:
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TcpState.CLOSED
-        sock.listen()
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TcpState.LISTEN
-    assert sorted(TcpState) == list(range(1, 12))

@@ -10,7 +10,7 @@ import pytest
 from model.values.constants import IPPROTO_TCP, MSG_PEEK, SHUT_RD, TCP_NODELAY
 
 from .arms import on_both_arms
-from .traces import NOTHING_ELSE, ModelNet, Net, established, interactive
+from .traces import NOTHING_ELSE, SMALL_RCVBUF, ModelNet, Net, established, interactive
 
 # ---------------------------------------------------------------- acknowledgements
 
@@ -209,7 +209,7 @@ def test_two_segments_without_an_answer_provoke_a_tail_loss_probe(net: Net) -> N
 
 @on_both_arms
 def test_for_a_single_segment_the_probe_gives_the_delayed_acknowledgement_time(net: Net) -> None:
-    """RFC 8985 §7.2: with one segment in flight the worst case of the delay is added, so the acknowledgement is first."""
+    """RFC 8985 §7.2: with one segment in flight the worst case of the delay is added, so the answer comes first."""
     _, server = interactive(net)
     server.send(b"first")
     net.sent()
@@ -226,3 +226,17 @@ def test_a_probe_sends_new_bytes_where_there_are_some(net: Net) -> None:
     server.send(b"held")
     assert net.sent() == ["server > client: P. 11:16(5) ack 2", "server > client: P. 16:22(6) ack 2"]
     assert net.after(0.02) == ["server > client: P. 22:26(4) ack 2"]
+
+
+@on_both_arms
+def test_a_probe_goes_beyond_the_congestion_window(net: Net) -> None:
+    """RFC 8985 §7.3; tcp_write_xmit, push_one == 2. Ten segments are in flight, and one more waits."""
+    client, server = established(net, rcvbuf=SMALL_RCVBUF, nodelay=True)
+    assert (client.send(b"."), net.sent()) == (
+        1,
+        ["client > server: P. 1:2(1) ack 1", "server > client: . 1:1(0) ack 2"],
+    )
+    assert [client.send(b".") for _ in range(11)] == [1] * 11
+    assert net.sent() == [f"client > server: P. {at}:{at + 1}(1) ack 1" for at in range(2, 12)]
+    assert net.after(0.1) == ["client > server: P. 12:13(1) ack 1", "server > client: . 1:1(0) ack 13"]
+    assert server.recv() == bytes(b"." * 12)

@@ -9,10 +9,11 @@ import itertools
 
 import pytest
 
-from model.values.constants import POLLIN, POLLOUT, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
+from model.tcp.block import Timer
+from model.values.constants import POLLIN, POLLOUT, SHUT_RD, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 
 from .arms import on_both_arms
-from .traces import NOTHING_ELSE, SMALL_RCVBUF, SMALL_SNDBUF, ModelNet, Net, established, stuck
+from .traces import NOTHING_ELSE, SMALL_RCVBUF, SMALL_SNDBUF, ModelEnd, ModelNet, Net, established, stuck
 
 PROBE = "client > server: . 1152:1152(0) ack 1 win 65536"
 STILL_CLOSED = "server > client: . 1:1(0) ack 1153 win 0"
@@ -101,6 +102,35 @@ def test_a_fin_does_not_go_beyond_the_window(net: Net) -> None:
         server.recv()
     net.sent()
     assert net.after(0.3, windows=True)[0] == "client > server: P. 3457:4033(576) ack 1 win 65536"
+
+
+@on_both_arms
+def test_a_window_that_closed_for_want_of_memory_opens_with_the_next_segment(net: Net) -> None:
+    """A reader who shut this direction tells nobody that there is room again: the sender finds out by trying."""
+    client, server = established(net)
+    client.shutdown(SHUT_RD)
+    client.setsockopt(SOL_SOCKET, SO_RCVBUF, 4608)
+    assert (server.send(bytes(65484)), net.sent(windows=True)[-1]) == (
+        65484,
+        "client > server: . 1:1(0) ack 32769 win 0",
+    )
+    assert (len(client.recv()), net.sent()) == (32768, NOTHING_ELSE)
+    assert net.after(0.3, windows=True) == [
+        "server > client: P. 32769:65485(32716) ack 1 win 65536",
+        "client > server: . 1:1(0) ack 32769 win 9216",
+    ]
+
+
+def test_a_part_that_was_sent_can_be_lost() -> None:
+    """Whatever is unacknowledged has a retransmission timer (RFC 6298 §5.1; tcp_event_new_data_sent)."""
+    net = ModelNet()
+    client, server = established(net)
+    assert (server.send(bytes(10_000)), server.send(bytes(300_000)), client.send(bytes(10))) == (10_000, 300_000, 10)
+    net.sent()
+    assert net.after(0.25) == ["server > client: P. 121617:128785(7168) ack 11"]
+    assert isinstance(server, ModelEnd)
+    assert server.tcb.unacked
+    assert server.tcb.timers[Timer.RETRANSMIT] is not None
 
 
 # ---------------------------------------------------------------- how much fits

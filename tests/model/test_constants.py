@@ -1,0 +1,81 @@
+"""The model's constants are the standard library's: it writes them out because it may import neither socket nor select.
+
+Every public name counts, one by one, so that a name added tomorrow is compared tomorrow. A name is looked up in every
+module that might know it, and all that know it must agree. What no module names is listed here with the header that
+does: a name that is nowhere fails, it is not passed over.
+
+Not here: the names that `SimNet`'s modules show to programs (tests/simnet/test_tables.py).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import select
+import socket
+import termios
+from enum import Enum
+
+import pytest
+
+from model.values import constants
+from model.values.constants import TcpFlag, TcpState
+
+MODULES = (socket, select, errno, termios, fcntl)
+
+ONLY_IN_HEADERS = {
+    "SO_MEMINFO": 55,  # asm-generic/socket.h
+    "SIOCOUTQNSD": 0x894B,  # linux/sockios.h
+    "FD_SETSIZE": 1024,  # sys/select.h
+}
+SUMS = {
+    "POLL_ALWAYS": select.POLLERR | select.POLLHUP | select.POLLNVAL,
+    "POLL_ALL": select.POLLIN | select.POLLPRI | select.POLLOUT | select.POLLRDHUP,
+}
+"""What poll() reports unasked, and what the model and the cross-check ask for."""
+
+NUMBERS = {name: value for name, value in vars(constants).items() if name.isupper() and isinstance(value, int)}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_constant_has_the_standard_librarys_value(name: str) -> None:
+    known = [getattr(module, name) for module in MODULES if hasattr(module, name)]
+    known += [table[name] for table in (ONLY_IN_HEADERS, SUMS) if name in table]
+    assert known, f"{name} is in no module: give it a line in ONLY_IN_HEADERS"
+    assert [int(value) for value in known] == [NUMBERS[name]] * len(known)
+
+
+def test_a_name_is_listed_only_while_no_module_knows_it() -> None:
+    listed = {*ONLY_IN_HEADERS, *SUMS}
+    assert listed <= set(NUMBERS)
+    assert [name for name in listed if any(hasattr(module, name) for module in MODULES)] == []
+
+
+def test_every_public_name_is_compared() -> None:
+    """Numbers above, the two enumerations below: there is nothing else."""
+    public = {name for name, value in vars(constants).items() if name[0] != "_" and not _imported(value)}
+    assert public == {*NUMBERS, "TcpState", "TcpFlag"}
+
+
+def _imported(value: object) -> bool:
+    return not isinstance(value, int | type) or (isinstance(value, type) and value.__module__ != constants.__name__)
+
+
+def test_the_states_of_tcp_are_numbered_as_the_kernel_numbers_them() -> None:
+    """include/net/tcp_states.h: `TCP_INFO` of a fresh socket says CLOSE, of a listening one LISTEN."""
+    with socket.socket() as sock:
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TcpState.CLOSED
+        sock.listen()
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TcpState.LISTEN
+    assert sorted(TcpState) == list(range(1, 12))
+
+
+@pytest.mark.parametrize("enumeration", [TcpState, TcpFlag])
+def test_no_two_members_share_a_number(enumeration: type[Enum]) -> None:
+    assert len(set(enumeration)) == len(enumeration.__members__)
+
+
+def test_the_flags_are_the_six_lowest_bits_of_a_tcp_header() -> None:
+    """RFC 9293 §3.1, from the right: FIN, SYN, RST, PSH, ACK, URG."""
+    assert [flag.name for flag in sorted(TcpFlag)] == ["FIN", "SYN", "RST", "PSH", "ACK", "URG"]
+    assert [int(flag) for flag in sorted(TcpFlag)] == [1 << bit for bit in range(6)]
