@@ -21,7 +21,7 @@ from .machine import Machine
 from .rounds import Row
 
 VERSION = 1
-_WITHIN = {True: Text("kept", style="green"), False: Text("exceeded", style="bold red"), None: Text()}
+_WITHIN = {True: Text("kept", style="green"), False: Text("missed", style="bold red"), None: Text()}
 
 
 def print_table(console: Console, machine: Machine, rows: list[Row]) -> None:

@@ -172,8 +172,9 @@ class Host:
         """A record that takes the place of `tcb` in the tables, without its descriptor and its bytes."""
         record = clone(tcb)
         record.number, record.fd, record.listener = self._number_endpoint(), None, None
-        record.received.clear()
-        record.backlog.clear()
+        for queue in (record.received, record.backlog, record.unacked, record.unsent):
+            queue.clear()
+        record.rmem = record.wmem = 0
         record.busy = False
         self.endpoints[record.number] = record
         self.ports.hold(record)

@@ -91,8 +91,6 @@ def memory_adds_up(host: Host) -> None:
     TIME-WAIT has neither queues nor accounts.)
     """
     for tcb in tcbs(host):
-        if tcb.state is TcpState.TIME_WAIT:
-            continue
         assert tcb.wmem == sum(buffer.truesize for buffer in (*tcb.unsent, *tcb.unacked))
         assert tcb.rmem == sum(item.truesize for item in tcb.received)
         assert all(one.truesize > 0 for one in tcb.unsent)

@@ -23,7 +23,9 @@ ATTEMPTS = 400
 
 
 def replay(operations: list[Operation], run: Walk) -> list[Step]:
-    """The steps of these operations on fresh arms, up to the first contradiction; impossible ones are left out."""
+    """The steps of these operations on fresh arms, up to the first contradiction or to where the model cannot follow
+    any more; impossible operations are left out.
+    """
     from .walk import home_address
 
     run.number += 1
@@ -34,7 +36,7 @@ def replay(operations: list[Operation], run: Walk) -> list[Step]:
             if not _possible(op, pair):
                 continue
             steps.append(pair.step(op))
-            if steps[-1].wrong is not None:
+            if steps[-1].wrong is not None or steps[-1].left:
                 break
     finally:
         pair.close()
