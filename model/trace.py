@@ -26,6 +26,7 @@ import attrs
 
 from .values.observation import Observation
 from .values.results import Answer, Block, Done, Fail
+from .values.segments import Packet
 
 VERSION = 1
 
@@ -47,12 +48,16 @@ class CallEvent:
 
 @attrs.frozen
 class WireEvent:
-    """A segment or a datagram as it passes the wire; `text` in packetdrill's notation. `kind`: segment or datagram."""
+    """A segment or a datagram as it passes the wire; `text` in packetdrill's notation. `kind`: segment or datagram.
+
+    `packet` is the value itself, where the model sent it; JSON leaves it out.
+    """
 
     at_ns: int
     host: str
     text: str
     kind: str = "segment"
+    packet: Packet | None = None
 
 
 @attrs.frozen
@@ -100,7 +105,9 @@ def to_json(value: Any) -> Any:
                 "socket": value.socket, "args": to_json(value.args), "answer": to_json(value.answer),
                 "rules": list(value.rules), "sockets": {name: seen._asdict() for name, seen in value.sockets},
             }  # fmt: skip
-        case WireEvent() | TimerEvent():
+        case WireEvent():
+            return {"at_ns": value.at_ns, "kind": value.kind, "host": value.host, "text": value.text}
+        case TimerEvent():
             return {**attrs.asdict(value), "kind": value.kind}
         case Done():
             return {"ok": to_json(value.value)}

@@ -91,3 +91,7 @@ class PortUnreachable:
 
     def text(self) -> str:
         return f"{self.dst[0]} > {self.src[0]}: icmp unreachable port {self.dst[1]}"
+
+
+Packet = Segment | Datagram | PortUnreachable
+"""Whatever travels."""

@@ -34,7 +34,7 @@ from ..values.addresses import ANY, Address
 from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpFlag, TcpState
 from ..values.observation import Observation
 from ..values.results import Answer, Done, Fail
-from ..values.segments import Datagram, PortUnreachable, Segment
+from ..values.segments import Datagram, Packet, PortUnreachable, Segment
 from ..waiting.polling import note_full
 from ..waiting.readiness import readiness
 from .syscalls import CALLS, ioctl_of
@@ -70,7 +70,7 @@ class Host:
     """Buffers that a sender still keeps because they are not acknowledged."""
     pages: int = 0
     """Bytes copied so far to the page fragments that all senders share."""
-    wire: deque[Segment | Datagram | PortUnreachable] = attrs.Factory(deque)
+    wire: deque[Packet] = attrs.Factory(deque)
     delivering: bool = False
     timers: list[tuple[int, int, int, int]] = attrs.Factory(list)
     """Heap of (deadline, order, endpoint, timer); an entry whose deadline is not the endpoint's any more is passed
@@ -250,11 +250,11 @@ class Host:
 
     # ------------------------------------------------------------ the wire
 
-    def transmit(self, packet: Segment | Datagram | PortUnreachable) -> None:
+    def transmit(self, packet: Packet) -> None:
         """Send a packet over loopback. Outside a delivery, it and all it provokes are delivered before this returns."""
         if self.trace is not None:
             kind = "segment" if isinstance(packet, Segment) else "datagram"
-            self.trace.add(WireEvent(self.now_ns, self.name, self._text(packet), kind))
+            self.trace.add(WireEvent(self.now_ns, self.name, self._text(packet), kind, packet))
         self.wire.append(packet)
         if self.delivering:
             return
@@ -263,7 +263,7 @@ class Host:
             self._deliver(self.wire.popleft())
         self.delivering = False
 
-    def _text(self, packet: Segment | Datagram | PortUnreachable) -> str:
+    def _text(self, packet: Packet) -> str:
         if not isinstance(packet, Segment):
             return packet.text()
         number = self.connections.get((packet.src, packet.dst))
@@ -274,7 +274,7 @@ class Host:
         tcb = self.endpoints.get(number) if number is not None else None
         return packet.text(tcb.irs or packet.seq, tcb.iss) if isinstance(tcb, Tcb) else packet.text()
 
-    def _deliver(self, packet: Segment | Datagram | PortUnreachable) -> None:
+    def _deliver(self, packet: Packet) -> None:
         if isinstance(packet, Segment):
             self._deliver_segment(packet)
         elif isinstance(packet, Datagram):
