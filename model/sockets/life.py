@@ -21,7 +21,7 @@ from ..rules import Machine
 from ..tcp.block import Tcb
 from ..tcp.ends import disconnect
 from ..tcp.machine import TCP, TcpEvent
-from ..values.addresses import ANY, LOOPBACK, Address, is_local, may_be_bound, target
+from ..values.addresses import ANY, Address, target
 from ..values.constants import TcpState
 from ..values.results import OK, Answer, Block, Done, Fail
 
@@ -59,11 +59,11 @@ def connect_on_listener(tcb: Tcb, address: Address, host: Host) -> Answer:
 
 
 @SOCKET.rule(
-    on=LifeEvent.CONNECT, stays=(U,), when=lambda s, addr, host: not (addr[0] == ANY or is_local(addr[0])),
+    on=LifeEvent.CONNECT, stays=(U,), when=lambda s, addr, host: not (addr[0] == ANY or host.reaches(addr[0])),
     cite="connect(2), ENETUNREACH; tcp_v4_connect",
 )  # fmt: skip
 def connect_without_route(tcb: Tcb, address: Address, host: Host) -> Answer:
-    """Only loopback exists here: ENETUNREACH for everything else."""
+    """No route leads there: ENETUNREACH."""
     return Fail(errno.ENETUNREACH)
 
 
@@ -71,7 +71,7 @@ def _pair_taken(tcb: Tcb, address: Address, host: Host) -> bool:
     if not tcb.holds_port:
         return False
     remote = target(address, tcb.local)
-    local = (LOOPBACK if tcb.local[0] == ANY else tcb.local[0], tcb.local[1])
+    local = (host.source_for(remote[0]) if tcb.local[0] == ANY else tcb.local[0], tcb.local[1])
     other = host.connections.get((local, remote))
     return other is not None and host.tcb(other).state is not TcpState.TIME_WAIT
 
@@ -91,7 +91,7 @@ def connect_starts(tcb: Tcb, address: Address, host: Host) -> Answer:
     A connection of the same pair that rests in TIME-WAIT makes way (tcp_twsk_unique)."""
     tcb.remote = target(address, tcb.local)
     if tcb.local[0] == ANY:
-        tcb.local = (LOOPBACK, tcb.local[1])
+        tcb.local = (host.source_for(tcb.remote[0]), tcb.local[1])
     if not tcb.holds_port:
         host.ports.bind_ephemeral(tcb, host)
     resting = host.connections.get((tcb.local, tcb.remote))
@@ -187,7 +187,7 @@ def shutdown_concerns_protocol(tcb: Tcb, how: int, host: Host) -> Answer:
 
 
 @SOCKET.rule(
-    on=LifeEvent.BIND, stays=ANY_LIFE, when=lambda s, addr, host: not may_be_bound(addr[0]),
+    on=LifeEvent.BIND, stays=ANY_LIFE, when=lambda s, addr, host: not (addr[0] == ANY or host.owns(addr[0])),
     cite="bind(2), EADDRNOTAVAIL",
 )  # fmt: skip
 def bind_to_foreign_address(end: Endpoint, address: Address, host: Host) -> Answer:

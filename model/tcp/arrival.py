@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from ..choices import RECEIVE_MEMORY
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
-from . import memory
-from .block import Tcb, Timer
+from . import congestion, memory, order, recovery
+from .block import Recovery, Tcb, Timer
 from .calls import SYNCHRONIZED
 from .ends import abort, finish, rest
 from .handshake import DROP
@@ -69,6 +69,17 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
     for phase in PHASES.get(tcb.state, SYNCHRONIZED_PHASES):
         if TCP.offer(host.trail, phase, tcb, segment, host):
             return
+        if tcb.out_of_order and phase is E.SEGMENT_FIN:
+            _follow_up(tcb, host)
+
+
+def _follow_up(tcb: Tcb, host: Host) -> None:
+    """A gap may be filled: what waited behind it is text, and may bring the FIN, as if it had arrived now."""
+    while (waited := order.take(tcb)) is not None:
+        tcb.ack_now = tcb.ack_scheduled = True
+        for phase in (E.SEGMENT_TEXT, E.SEGMENT_FIN):
+            if TCP.offer(host.trail, phase, tcb, waited, host):
+                return
 
 
 def _is_predicted(tcb: Tcb, segment: Segment) -> bool:
@@ -208,18 +219,22 @@ def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> None:
     tcb.probes = tcb.retransmits = 0
     _update_window(tcb, segment, host)
     tcb.snd_una = segment.ack
-    freed = 0
-    sent_ns = tcb.unacked[0].sent_ns
+    before = tcb.in_flight
+    sent_ns: int | None = None
     while tcb.unacked and tcb.unacked[0].end <= segment.ack:
         buffer = tcb.unacked.popleft()
-        freed += buffer.segments
-        sent_ns = buffer.sent_ns
-        tcb.in_flight -= buffer.segments
+        sent_ns = None if buffer.sent_again else buffer.sent_ns
+        recovery.forget(tcb, buffer)
         memory.let_go(tcb, buffer, host)
-    _open_cwnd(tcb, freed)
+    recovery.trim_acknowledged(tcb)
+    if tcb.recovery is not Recovery.OPEN and tcb.snd_una >= tcb.recover:
+        recovery.end_recovery(tcb)
+    if tcb.recovery is not Recovery.RECOVERY:
+        congestion.opens(tcb, before - tcb.in_flight)
     tcb.backoff = 0
-    if freed:
+    if sent_ns is not None:
         note_round_trip(tcb, host.now_ns - sent_ns, host)
+    _look_for_loss(tcb, segment, host)
     if tcb.snd_una >= tcb.tail_probed_at:
         tcb.tail_probed_at = 0
     arm_retransmission(tcb, host)
@@ -228,10 +243,10 @@ def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> None:
         TCP.offer(host.trail, TcpEvent.OUR_FIN_ACKED, tcb, segment, host)
 
 
-def _open_cwnd(tcb: Tcb, freed: int) -> None:
-    """Slow start and congestion avoidance as Reno does them (RFC 5681 §3.1), only while the window is really used."""
-    if tcb.cwnd < tcb.ssthresh and tcb.cwnd < 2 * tcb.in_flight_max:
-        tcb.cwnd = min(tcb.cwnd + freed, tcb.ssthresh)
+def _look_for_loss(tcb: Tcb, segment: Segment, host: Host) -> None:
+    if segment.sack or tcb.sacked_out or tcb.lost_out or not tcb.sack_permitted:
+        recovery.note_arrivals(tcb, segment, host)
+        TCP.offer(host.trail, TcpEvent.SEGMENT_LOSS, tcb, segment, host)
 
 
 def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
@@ -244,8 +259,9 @@ def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
 
 @TCP.rule(on=E.SEGMENT_ACK, stays=SYNCHRONIZED, cite="RFC 9293 §3.10.7.4, fifth: window update")
 def ack_updates_window(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """It acknowledges nothing new, but may say that the window has changed."""
+    """It acknowledges nothing new, but may say that the window has changed, or that something is missing."""
     _update_window(tcb, segment, host)
+    _look_for_loss(tcb, segment, host)
 
 
 def _update_window(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -407,11 +423,13 @@ def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 @TCP.rule(
-    on=E.SEGMENT_TEXT, stays=OPEN, when=lambda tcb, seg, host: _has_text(tcb, seg), cite="RFC 5681 §4.2",
-    unconfirmed="on loopback text arrives in order",
+    on=E.SEGMENT_TEXT, stays=OPEN, when=lambda tcb, seg, host: seg.end > seg.seq > tcb.rcv_nxt,
+    cite="RFC 5681 §4.2; RFC 9293 §3.10.7.4, seventh", unconfirmed="on loopback text arrives in order",
 )  # fmt: skip
 def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """There is a gap before it: it is dropped, and an acknowledgement repeats what is expected."""
+    """There is a gap before it: it is kept, and an acknowledgement repeats what is expected and tells what is here."""
+    order.keep(tcb, segment)
+    tcb.predicts = False
     send_ack(tcb, host)
     return DROP
 

@@ -34,6 +34,17 @@ class Timer(IntEnum):
     TIME_WAIT = 2
 
 
+class Recovery(IntEnum):
+    """What the sender does about losses (`icsk_ca_state`)."""
+
+    OPEN = 0
+    """Nothing is known to be lost."""
+    RECOVERY = 1
+    """Later segments have arrived: what is missing is sent again."""
+    LOSS = 2
+    """A time-out: everything is sent again that the peer was not seen to have."""
+
+
 @attrs.define(eq=False)
 class OutBuffer:
     """Bytes on their way out, in one piece. `seq` is the number of its first byte."""
@@ -49,6 +60,11 @@ class OutBuffer:
     segments: int = 1
     """How many full-sized segments it counts as, once sent (`tcp_skb_pcount`)."""
     sent_ns: int = 0
+    sent_again: bool = False
+    sacked: bool = False
+    lost: bool = False
+    resent: bool = False
+    """Its condition while it is unacknowledged: see recovery.py."""
     pages: list[Run] = attrs.Factory(list)
     """Where in the page fragments its bytes lie: see memory.py."""
 
@@ -106,13 +122,20 @@ class Tcb(Endpoint):
     wmem: int = 0
     """Memory charged to the send buffer, in bytes (`sk_wmem_queued`)."""
     mss: int = 536
+    route_mss: int = 65483
+    """Payload of a full segment on the way to the peer, with timestamps, in bytes."""
+    packet_max: int = 0
+    """Payload up to which a run of segments leaves as one packet; 0 on a wire, where each is one of its own."""
     nodelay: bool = False
     cwnd: int = 10
     ssthresh: int = 1 << 30
     cwnd_count: int = 0
+    """Segments acknowledged since the congestion window opened last."""
     in_flight: int = 0
     """Segments sent and not acknowledged (`packets_out`)."""
     in_flight_max: int = 0
+    opened_ns: int = 0
+    """When its SYN was sent."""
     rto_ns: int = 0
     srtt_ns: int = 0
     rttvar_ns: int = 0
@@ -140,6 +163,22 @@ class Tcb(Endpoint):
     fin_received: bool = False
     resized: bool = False
     """Whether SO_RCVBUF was set while the connection stood."""
+
+    # recovery from loss
+    sack_permitted: bool = False
+    recovery: Recovery = Recovery.OPEN
+    recover: int = 0
+    """The number up to which everything must be acknowledged for recovery to end."""
+    sacked_out: int = 0
+    lost_out: int = 0
+    resent_out: int = 0
+    """Segments in these conditions, of those in flight."""
+    newest_sent: tuple[int, int] = (0, 0)
+    """When the latest segment that is known to have arrived was sent, and its end."""
+    out_of_order: list[Segment] = attrs.Factory(list)
+    """What arrived behind a gap, by number."""
+    sack_blocks: list[Run] = attrs.Factory(list)
+    """The runs of it, latest first."""
 
     # acknowledgement policy
     rcv_mss: int = 536
@@ -175,6 +214,11 @@ class Tcb(Endpoint):
     """Whether it is a tail loss probe timer at the moment."""
     tail_probed_at: int = 0
     """Where snd_nxt was at the last tail loss probe: one is enough until that is acknowledged; 0 for none."""
+
+    @property
+    def pipe(self) -> int:
+        """Segments that are in the network (RFC 6675 §2)."""
+        return self.in_flight - self.sacked_out - self.lost_out + self.resent_out
 
     @property
     def receive_window(self) -> int:

@@ -31,7 +31,6 @@ def abort(tcb: Tcb, error: int, host: Host) -> None:
     """The connection ended in an error (`tcp_done_with_error`): it is pending, and both directions are shut."""
     tcb.error = error
     memory.let_go_all(tcb, host)
-    tcb.in_flight = 0
     finish(tcb, host)
 
 
@@ -79,7 +78,6 @@ def disconnect(tcb: Tcb, host: Host) -> None:
     host.stop_timers(tcb)
     memory.discard_received(tcb)
     memory.let_go_all(tcb, host)
-    tcb.in_flight = 0
     tcb.copied_seq = tcb.rcv_nxt
     tcb.fin_received = tcb.read_shut = tcb.write_shut = False
     tcb.write_seq += tcb.max_window + 2

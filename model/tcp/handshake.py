@@ -28,6 +28,7 @@ from .output import note_round_trip, reset_in_answer, send_ack, send_syn
 from .windows import bound_mss, first_rcv_mss, initial_window, settle_buffers
 
 if TYPE_CHECKING:
+    from ..profiles import Profile
     from ..world.host import Host
 
 S = TcpState
@@ -42,12 +43,26 @@ def _start(tcb: Tcb, host: Host) -> None:
     tcb.iss = host.choose(INITIAL_SEQUENCE, 0, (1 << 32) - 1, None, None)
     tcb.snd_una = tcb.iss
     tcb.snd_nxt = tcb.write_seq = tcb.pushed_seq = tcb.small_seq = tcb.iss + 1
+    tcb.opened_ns = host.now_ns
     tcb.rto_ns = host.profile.rto_initial_ns
     tcb.backoff = tcb.retransmits = 0
     syn = OutBuffer(host.next_buffer(), tcb.iss, bytearray(), syn=True)
     tcb.unacked.append(syn)
     tcb.in_flight = 1
     tcb.cwnd = host.profile.initial_cwnd
+
+
+def set_route(tcb: Tcb, host: Host) -> None:
+    """What the way to the peer carries."""
+    tcb.route_mss = host.segment_max(tcb.remote[0])
+    tcb.packet_max = host.profile.packet_max if host.owns(tcb.remote[0]) else 0
+
+
+def note_options(tcb: Tcb, segment: Segment, profile: Profile) -> None:
+    """What the peer's SYN says it can take (RFC 9293 §3.7.1; RFC 2018 §2)."""
+    tcb.sack_permitted = segment.sack_permitted
+    if segment.mss is not None:
+        tcb.route_mss = min(tcb.route_mss, segment.mss - profile.timestamp_option)
 
 
 @TCP.rule(on=TcpEvent.ACTIVE_OPEN, moves={S.CLOSED: S.SYN_SENT}, cite="RFC 9293 §3.10.1, OPEN in CLOSED, active")
@@ -57,8 +72,9 @@ def active_open(tcb: Tcb, host: Host) -> None:
     tcb.error = 0
     tcb.fin_received = False
     tcb.max_window = tcb.snd_wnd = 0
-    tcb.mss = profile.loopback_mss
-    tcb.advertised_mss = profile.loopback_mss + profile.timestamp_option
+    set_route(tcb, host)
+    tcb.mss = tcb.route_mss
+    tcb.advertised_mss = tcb.route_mss + profile.timestamp_option
     first_rcv_mss(tcb)
     initial_window(tcb, tcb.advertised_mss, profile)
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = 0
@@ -118,7 +134,9 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
     profile = host.profile
     tcb.irs = segment.seq
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
-    tcb.advertised_mss = profile.loopback_mss + profile.timestamp_option
+    set_route(tcb, host)
+    tcb.advertised_mss = tcb.route_mss + profile.timestamp_option
+    note_options(tcb, segment, profile)
     initial_window(tcb, tcb.advertised_mss - profile.timestamp_option, profile)
     if segment.scale is not None:
         tcb.snd_scale = segment.scale
@@ -181,6 +199,7 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.snd_wnd = tcb.max_window = segment.window
     tcb.snd_wl1 = segment.seq
     tcb.snd_scale = segment.scale or 0
+    note_options(tcb, segment, host.profile)
     tcb.advertised_mss -= host.profile.timestamp_option
     tcb.last_received_ns = host.now_ns
     _established(tcb, host)
@@ -199,6 +218,7 @@ def syns_cross(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.snd_wnd = tcb.max_window = segment.window
     tcb.snd_wl1 = segment.seq
     tcb.snd_scale = segment.scale or 0
+    note_options(tcb, segment, host.profile)
     bound_mss(tcb, host.profile)
     first_rcv_mss(tcb)
     send_syn(tcb, host, ack=True)
@@ -246,7 +266,7 @@ def reset_ends_half_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 def _established(tcb: Tcb, host: Host) -> None:
     profile = host.profile
-    note_round_trip(tcb, 0, host)
+    note_round_trip(tcb, 0 if tcb.retransmits else host.now_ns - tcb.opened_ns, host)
     tcb.backoff = tcb.retransmits = 0
     bound_mss(tcb, profile)
     first_rcv_mss(tcb)

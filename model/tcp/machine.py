@@ -42,6 +42,8 @@ class TcpEvent(IntEnum):
     SEGMENT_RESET = auto()
     SEGMENT_SYN = auto()
     SEGMENT_ACK = auto()
+    SEGMENT_LOSS = auto()
+    """An acknowledgement that may tell of a loss."""
     OUR_FIN_ACKED = auto()
     """Everything we had to send was acknowledged, our FIN included."""
     SEGMENT_TEXT = auto()

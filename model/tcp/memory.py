@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..values.segments import Run, Segment
-from .block import InBuffer, OutBuffer, Tcb
+from .block import InBuffer, OutBuffer, Recovery, Tcb
 
 if TYPE_CHECKING:
     from ..profiles import Profile
@@ -113,6 +113,8 @@ def let_go_all(tcb: Tcb, host: Host) -> None:
     """Forget everything that was to be sent or acknowledged (`tcp_write_queue_purge`)."""
     for buffer in (*tcb.unacked, *tcb.unsent):
         let_go(tcb, buffer, host)
+    tcb.in_flight = tcb.sacked_out = tcb.lost_out = tcb.resent_out = 0
+    tcb.recovery = Recovery.OPEN
     tcb.unacked.clear()
     tcb.unsent.clear()
 
@@ -213,5 +215,7 @@ def discard_received(tcb: Tcb) -> int:
     """Throw away what was not read, as close does. Returns how many bytes that was."""
     unread = tcb.readable_bytes
     tcb.received.clear()
+    tcb.out_of_order.clear()
+    tcb.sack_blocks.clear()
     tcb.rmem = 0
     return unread

@@ -7,7 +7,8 @@ smaller than a segment waits while an earlier small one is unacknowledged (RFC 8
 Every segment carries an acknowledgement and the window of this moment, so sending anything settles a delayed
 acknowledgement.
 
-Not here: pacing, TCP_CORK and MSG_MORE, deferral of large segments, retransmission by loss detection.
+Not here: pacing, TCP_CORK and MSG_MORE, deferral of large segments, what is sent again (recovery.py); SACK blocks on
+segments with data.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ from typing import TYPE_CHECKING
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
 from . import memory
-from .block import OutBuffer, Tcb, Timer
+from .block import OutBuffer, Recovery, Tcb, Timer
 from .windows import advertise_window
 
 if TYPE_CHECKING:
     from ..world.host import Host
 
 _FIN, _SYN, _RST, _PSH, _ACK = (int(f) for f in (TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK))
+
+SACK_BLOCKS = 3
+"""As many fit beside timestamps (RFC 2018 §3)."""
 
 
 def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = False) -> None:
@@ -35,7 +39,7 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
     nagle = nagle and not tcb.nodelay
     sent = False
     while tcb.unsent:
-        quota = min(tcb.cwnd - tcb.in_flight, max(tcb.cwnd >> 1, 1))
+        quota = min(tcb.cwnd - tcb.pipe, max(tcb.cwnd >> 1, 1))
         if quota <= 0:
             if not only_one:
                 break
@@ -80,7 +84,8 @@ def arm_retransmission(tcb: Tcb, host: Host) -> None:
     if not tcb.unacked:
         host.stop_timer(tcb, Timer.RETRANSMIT)
         return
-    tcb.tail_probing = not tcb.tail_probed_at and not tcb.retransmits
+    quiet = tcb.recovery is Recovery.OPEN and not tcb.sacked_out
+    tcb.tail_probing = quiet and not tcb.tail_probed_at and not tcb.retransmits
     if not tcb.tail_probing:
         host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
         return
@@ -173,7 +178,7 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, flags: int) -> None:
             tcb.pingpong = min(tcb.pingpong + 1, 255)
         tcb.last_sent_ns = host.now_ns
     data = bytes(buffer.data)
-    if buffer.segments == 1 or len(data) < host.profile.packet_max:
+    if buffer.segments == 1 or len(data) < tcb.packet_max:
         size = tcb.mss if buffer.segments > 1 else 0
         host.transmit(
             Segment(
@@ -235,7 +240,8 @@ def send_ack(tcb: Tcb, host: Host, seq: int | None = None) -> None:
             seq = tcb.snd_nxt
     window = advertise_window(tcb, host)
     _settle_ack(tcb, host)
-    host.transmit(Segment(tcb.local, tcb.remote, seq, tcb.rcv_nxt, _ACK, window))
+    sack = tuple(tcb.sack_blocks[:SACK_BLOCKS]) if tcb.sack_permitted else ()
+    host.transmit(Segment(tcb.local, tcb.remote, seq, tcb.rcv_nxt, _ACK, window, sack=sack))
 
 
 def delay_ack(tcb: Tcb, host: Host) -> None:
@@ -270,8 +276,9 @@ def send_syn(tcb: Tcb, host: Host, *, ack: bool = False) -> None:
             _SYN | (_ACK if ack else 0),
             min(tcb.rcv_wnd, 65535),
             b"",
-            host.profile.loopback_mss + host.profile.timestamp_option,
+            host.segment_max(tcb.remote[0]) + host.profile.timestamp_option,
             tcb.rcv_scale,
+            sack_permitted=not ack or tcb.sack_permitted,
         )
     )
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
-from . import memory
+from . import memory, recovery
 from .block import Tcb, Timer
 from .calls import SYNCHRONIZED
 from .ends import abort, finish
@@ -64,11 +64,7 @@ def _cut_last_segment(tcb: Tcb, host: Host) -> None:
     run = tcb.unacked[-1]
     at = (run.segments - 1) * tcb.mss
     if 0 < at < len(run.data):
-        last = memory.split(tcb, run, at, host)
-        run.segments -= 1
-        last.sent_ns = run.sent_ns
-        host.held.add(last.number)
-        tcb.unacked.append(last)
+        recovery.cut_unacked(tcb, run, at, host)
 
 
 @TCP.rule(
@@ -77,13 +73,12 @@ def _cut_last_segment(tcb: Tcb, host: Host) -> None:
     cite="RFC 6298 §5.4 to §5.6", unconfirmed="on loopback only a receiver without memory drops a segment",
 )  # fmt: skip
 def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
-    """The oldest unacknowledged bytes are sent again, and the next wait is twice as long."""
+    """All that is unacknowledged is taken for lost, the oldest is sent again, and the next wait is twice as long."""
+    recovery.everything_is_lost(tcb, host)
     tcb.retransmits += 1
     tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
-    tcb.ssthresh = max(tcb.cwnd // 2, 2)
-    tcb.cwnd = max(tcb.in_flight, 1)
+    recovery.send_again(tcb, tcb.unacked[0], 1, host)
     host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
-    resend(tcb, tcb.unacked[0], host)
 
 
 @TCP.rule(

@@ -69,7 +69,7 @@ def grow_send_buffer(tcb: Tcb, profile: Profile) -> None:
     """Let the send buffer hold two congestion windows, unless SO_SNDBUF was set (`tcp_sndbuf_expand`)."""
     if tcb.sndbuf_locked:
         return
-    per_segment = profile.loopback_mss + profile.timestamp_option + 320 + 320
+    per_segment = tcb.route_mss + profile.timestamp_option + 320 + 320
     per_segment = (1 << (per_segment - 1).bit_length()) + 256
     wanted = 2 * max(profile.initial_cwnd, tcb.cwnd) * per_segment
     if tcb.sndbuf < wanted:
@@ -78,7 +78,7 @@ def grow_send_buffer(tcb: Tcb, profile: Profile) -> None:
 
 def bound_mss(tcb: Tcb, profile: Profile) -> None:
     """Never cut segments larger than half the peer's largest window (`tcp_bound_to_half_wnd`)."""
-    mss = profile.loopback_mss
+    mss = tcb.route_mss
     half = tcb.max_window >> 1 if tcb.max_window > 536 else tcb.max_window
     tcb.mss = max(half, 68 - 32) if half and mss > half else mss
 
@@ -150,7 +150,7 @@ def advertise_window(tcb: Tcb, host: Host) -> int:
 
 def may_predict(tcb: Tcb) -> bool:
     """Whether the next segment's header may be predicted from now on (`tcp_fast_path_check`)."""
-    return tcb.rcv_wnd > 0 and tcb.rmem < tcb.rcvbuf
+    return tcb.rcv_wnd > 0 and tcb.rmem < tcb.rcvbuf and not tcb.out_of_order
 
 
 def add_quick_acks(tcb: Tcb, most: int) -> None:

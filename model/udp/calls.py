@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from ..values.addresses import ANY, LOOPBACK, Address, is_local, target
+from ..values.addresses import ANY, Address, target
 from ..values.constants import MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR
 from ..values.results import OK, Answer, Block, Done, Fail
 from ..values.segments import Datagram, PortUnreachable
@@ -32,8 +32,8 @@ def _waits(udp: UdpSocket, flags: int) -> bool:
     return not (udp.nonblocking or flags & MSG_DONTWAIT)
 
 
-def _usable(address: Address | None) -> bool:
-    return address is None or address[0] == ANY or is_local(address[0])
+def _usable(address: Address | None, host: Host) -> bool:
+    return address is None or address[0] == ANY or host.reaches(address[0])
 
 
 # ---------------------------------------------------------------- names
@@ -53,11 +53,11 @@ def first_use_takes_a_port(udp: UdpSocket, host: Host) -> None:
 
 
 @UDP.rule(
-    on=UdpEvent.CONNECT, stays=READY, when=lambda udp, address, host: not _usable(address),
+    on=UdpEvent.CONNECT, stays=READY, when=lambda udp, address, host: not _usable(address, host),
     cite="connect(2), ENETUNREACH",
 )  # fmt: skip
 def udp_connect_without_route(udp: UdpSocket, address: Address, host: Host) -> Answer:
-    """Only loopback exists here: ENETUNREACH for everything else."""
+    """No route leads there: ENETUNREACH."""
     return Fail(errno.ENETUNREACH)
 
 
@@ -80,7 +80,7 @@ def udp_connect_changes_peer(udp: UdpSocket, address: Address, host: Host) -> An
 def _fix_peer(udp: UdpSocket, address: Address, host: Host) -> None:
     udp.remote = target(address, udp.local)
     if udp.local[0] == ANY:
-        udp.local = (LOOPBACK, udp.local[1])
+        udp.local = (host.source_for(udp.remote[0]), udp.local[1])
 
 
 # ---------------------------------------------------------------- sending
@@ -114,10 +114,11 @@ def datagram_to_port_zero(udp: UdpSocket, data: bytes, flags: int, to: Address |
 
 
 @UDP.rule(
-    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: not _usable(to), cite="send(2), ENETUNREACH",
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: not _usable(to, host),
+    cite="send(2), ENETUNREACH",
 )  # fmt: skip
 def datagram_without_route(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
-    """Only loopback exists here: ENETUNREACH for everything else."""
+    """No route leads there: ENETUNREACH."""
     return Fail(errno.ENETUNREACH)
 
 
@@ -154,7 +155,7 @@ def datagram_after_shutdown(udp: UdpSocket, data: bytes, flags: int, to: Address
 def datagram_is_sent(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """The whole datagram goes out at once; what becomes of it the sender is not told."""
     goal = udp.remote if to is None else target(to, udp.local)
-    source = (LOOPBACK if udp.local[0] == ANY else udp.local[0], udp.local[1])
+    source = (host.source_for(goal[0]) if udp.local[0] == ANY else udp.local[0], udp.local[1])
     host.transmit(Datagram(source, goal, bytes(data)))
     return Done(len(data))
 

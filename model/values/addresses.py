@@ -1,9 +1,9 @@
 """IPv4 addresses as the model handles them: ``("127.0.0.1", 80)``, dotted text and a port number.
 
-Loopback only, so far: every address of 127.0.0.0/8 is this host's own, and a packet that leaves without a bound source
-address gets 127.0.0.1 (the preferred source of the kernel's local route for 127.0.0.0/8).
+Every address of 127.0.0.0/8 is any host's own, and a packet for one of them that leaves without a bound source address
+gets 127.0.0.1 (the preferred source of the kernel's local route for 127.0.0.0/8).
 
-Not here: names, IPv6, routes.
+Not here: names, IPv6; which addresses a host has besides (Host.addresses).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ UNNAMED: Address = (ANY, 0)
 
 
 def is_local(ip: str) -> bool:
-    """Whether this host would accept a packet for `ip`."""
+    """Whether every host would accept a packet for `ip` from itself."""
     return ip.startswith("127.") and ip != "127.255.255.255"
 
 
@@ -27,8 +27,3 @@ def target(address: Address, local: Address) -> Address:
     if address[0] != ANY:
         return address
     return (LOOPBACK if local[0] == ANY else local[0], address[1])
-
-
-def may_be_bound(ip: str) -> bool:
-    """Whether bind() takes `ip`: the wildcard or an address of this host."""
-    return ip == ANY or is_local(ip)

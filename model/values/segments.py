@@ -35,6 +35,10 @@ class Segment:
     data: bytes = b""
     mss: int | None = None
     scale: int | None = None
+    sack_permitted: bool = False
+    """On a SYN: selective acknowledgements are understood (RFC 2018 §2)."""
+    sack: tuple[Run, ...] = ()
+    """What arrived behind a gap: from, to (RFC 2018 §3)."""
     segment_size: int = 0
     """For a run of several segments that travels as one (segmentation offload): the size of each. 0: it is one
     segment.

@@ -7,13 +7,17 @@ loopback deterministic.
 
 Time is an integer of nanoseconds that others advance. A timer fires on a tick of the kernel's clock and never early.
 
-Not here: further hosts and the wires between them.
+A packet for another host goes to the `link`, which gives no answer; what comes from there goes to `receive`. These two,
+`next_deadline` and `sleep_until` are all that the world, a wire or a bridge needs of a host.
+
+Not here: further hosts and the wires between them (world.py, wire.py).
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Callable
 
 import attrs
 
@@ -30,7 +34,7 @@ from ..tcp.output import reset_in_answer, send_ack
 from ..trace import CallEvent, TimerEvent, Trace, WireEvent
 from ..udp.machine import UDP, UdpEvent, UdpSocket, UdpState
 from ..udp.memory import take_over
-from ..values.addresses import ANY, Address
+from ..values.addresses import ANY, LOOPBACK, Address, is_local
 from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpFlag, TcpState
 from ..values.observation import Observation
 from ..values.results import Answer, Done, Fail
@@ -70,6 +74,14 @@ class Host:
     """Buffers that a sender still keeps because they are not acknowledged."""
     pages: int = 0
     """Bytes copied so far to the page fragments that all senders share."""
+    addresses: tuple[str, ...] = ()
+    """Its own addresses beside those of loopback."""
+    network: str = ""
+    """The beginning that addresses on the wire have in common; empty without a wire."""
+    link: Callable[[Packet], None] | None = None
+    """Where packets for other hosts go."""
+    malformed: int = 0
+    """Packets that arrived with a wrong checksum, and were dropped."""
     wire: deque[Packet] = attrs.Factory(deque)
     delivering: bool = False
     timers: list[tuple[int, int, int, int]] = attrs.Factory(list)
@@ -255,13 +267,41 @@ class Host:
         if self.trace is not None:
             kind = "segment" if isinstance(packet, Segment) else "datagram"
             self.trace.add(WireEvent(self.now_ns, self.name, self._text(packet), kind, packet))
-        self.wire.append(packet)
-        if self.delivering:
+        if self.link is not None and not self.owns(packet.dst[0]):
+            self.link(packet)
             return
+        self.wire.append(packet)
+        if not self.delivering:
+            self._deliver_all()
+
+    def receive(self, packet: Packet) -> None:
+        """A packet arrives from outside; it and all it provokes are processed before this returns."""
+        self.wire.append(packet)
+        self._deliver_all()
+
+    def _deliver_all(self) -> None:
         self.delivering = True
         while self.wire:
             self._deliver(self.wire.popleft())
         self.delivering = False
+
+    def owns(self, ip: str) -> bool:
+        """Whether a packet for `ip` is for this host."""
+        return is_local(ip) or ip in self.addresses
+
+    def reaches(self, ip: str) -> bool:
+        """Whether there is a route to `ip`."""
+        return self.owns(ip) or bool(self.network and ip.startswith(self.network))
+
+    def source_for(self, ip: str) -> str:
+        """The address that packets to `ip` come from, unless the socket is bound."""
+        if is_local(ip) or not self.addresses:
+            return LOOPBACK
+        return ip if ip in self.addresses else self.addresses[0]
+
+    def segment_max(self, ip: str) -> int:
+        """Payload of a full segment to `ip`, with timestamps, in bytes."""
+        return self.profile.loopback_mss if self.owns(ip) else self.profile.wire_mss
 
     def _text(self, packet: Packet) -> str:
         if not isinstance(packet, Segment):
@@ -428,10 +468,14 @@ class Host:
     def sleep_until(self, at_ns: int) -> None:
         """Let time pass; timers fire in order of their deadlines, first set first."""
         while (deadline := self.next_deadline()) is not None and deadline <= at_ns:
-            _, _, number, timer = heapq.heappop(self.timers)
-            self.now_ns = max(self.now_ns, deadline)
-            self._fire(self.tcb(number), Timer(timer))
+            self.fire_next()
         self.now_ns = max(self.now_ns, at_ns)
+
+    def fire_next(self) -> None:
+        """Fire the timer that is due next; `next_deadline` has said that there is one."""
+        deadline, _, number, timer = heapq.heappop(self.timers)
+        self.now_ns = max(self.now_ns, deadline)
+        self._fire(self.tcb(number), Timer(timer))
 
     def _fire(self, tcb: Tcb, timer: Timer) -> None:
         tcb.timers[timer] = None
@@ -446,9 +490,14 @@ class Host:
                 event = TcpEvent.PROBE_DUE if tcb.probing and not tcb.unacked else TcpEvent.RETRANSMIT_DUE
         self.delivering = True  # timers run where arriving packets are processed
         TCP.offer(self.trail, event, tcb, self)
-        while self.wire:
-            self._deliver(self.wire.popleft())
-        self.delivering = False
+        self._deliver_all()
+
+    def crash(self) -> None:
+        """Lose everything: sockets, connections, timers. Nothing is sent."""
+        for table in (self.endpoints, self.descriptors, self.names, self.connections, self.listeners, self.timers):
+            table.clear()
+        self.ports, self.udp_ports = Ports(), Ports()
+        self.held.clear()
 
     # ------------------------------------------------------------ copies
 

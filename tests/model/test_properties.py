@@ -283,11 +283,11 @@ def test_what_is_received_is_what_was_sent(
             net.wait(size / 1000)
         for side in (0, 1):
             assert sent[1 - side].startswith(got[side])
-    for _ in range(1 + max(len(data) for data in sent) // 400):
+    for _ in range(2 + max(len(data) for data in sent) // 400):
+        net.wait(130)
         for side in (0, 1):
             while ends[side].readable():
                 got[side] += ends[side].recv()
-        net.wait(130)
     assert got == sent[::-1]
     assert [end.recv() for end in ends] == [b"" if shut[1 - side] else "EAGAIN" for side in (0, 1)]
     if not any(shut):

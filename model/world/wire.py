@@ -1,0 +1,200 @@
+"""The wire: what happens to a packet between two hosts.
+
+Every pair of hosts has one *path* in each direction. A packet that enters it waits until those before it have left,
+leaves at the path's bandwidth, and arrives after its delay; one that finds the queue full is dropped. So packets never
+overtake each other by themselves.
+
+Before it enters, somebody judges it. A `Fate` says how many copies go on and how much later than the path would have
+it, each by itself: none is a drop, two are a duplicate, an extra delay lets others overtake. A held packet waits until
+it is released. A corrupted one travels like any other, and the host that gets it finds the checksum wrong.
+
+`Weather` is the judge that rolls dice: rates of loss, duplication, reordering and corruption, from a seed.
+
+Not here: fragmentation, ARP, routers between the hosts.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from ..choices import Seeded
+from ..values.segments import Packet, Segment
+
+SECOND = 1_000_000_000
+HEADERS = 52
+"""IPv4 and TCP headers with timestamps, in bytes: what a packet occupies on the wire beside its data."""
+
+
+@attrs.frozen
+class Fate:
+    """What becomes of one packet: for each copy that goes on, how much later it enters the path, in nanoseconds."""
+
+    copies: tuple[int, ...] = (0,)
+    held: bool = False
+    corrupted: bool = False
+
+
+PASS, DROP, DUPLICATE = Fate(), Fate(()), Fate((0, 0))
+CORRUPT, HOLD = Fate(corrupted=True), Fate(held=True)
+
+
+def delayed(seconds: float) -> Fate:
+    """Arrive so much later than the path alone would have it; those behind it overtake it."""
+    return Fate((round(seconds * SECOND),))
+
+
+@attrs.frozen(eq=False)
+class Passing:
+    """A packet about to enter a path: `number` counts from 1 in its direction."""
+
+    number: int
+    source: str
+    target: str
+    packet: Packet
+    at_ns: int
+
+
+Judge = Callable[[Passing], Fate]
+
+
+def let_pass(passing: Passing) -> Fate:
+    """The judge of a good wire."""
+    return PASS
+
+
+class Weather:
+    """A judge with dice: each packet is lost, duplicated, corrupted or late with these probabilities (0 to 1)."""
+
+    def __init__(
+        self, seed: int, *, loss: float = 0.0, duplicate: float = 0.0, reorder: float = 0.0, corrupt: float = 0.0,
+        late_s: float = 0.01,
+    ) -> None:  # fmt: skip
+        self._dice = Seeded(seed)
+        self.loss, self.duplicate, self.reorder, self.corrupt, self.late_s = loss, duplicate, reorder, corrupt, late_s
+
+    def __call__(self, passing: Passing) -> Fate:
+        if self._falls(self.loss):
+            return DROP
+        if self._falls(self.corrupt):
+            return CORRUPT
+        late = self._dice.draw() % (round(self.late_s * SECOND) + 1) if self._falls(self.reorder) else 0
+        return Fate((late, late) if self._falls(self.duplicate) else (late,))
+
+    def _falls(self, probability: float) -> bool:
+        return self._dice.draw() < probability * (1 << 64)
+
+
+@attrs.define(eq=False)
+class Path:
+    """One direction between two hosts. It belongs to a `Wire`."""
+
+    delay_ns: int = 100_000
+    bits_per_second: int | None = None
+    """None: a packet takes no time to leave."""
+    queue: int = 1000
+    """Packets that may wait to leave."""
+    mtu: int = 1500
+    """Largest IP packet, in bytes."""
+    cut: bool = False
+    """Whether everything is lost: a partition in this direction."""
+    entered: int = 0
+    dropped: int = 0
+    """Packets that found the queue full."""
+    leaving: deque[int] = attrs.Factory(deque)
+    """When each packet that has not left yet will have, in nanoseconds."""
+
+    def arrival(self, packet: Packet, now_ns: int) -> int | None:
+        """When a packet that enters now arrives, in nanoseconds; None if it finds the queue full."""
+        if self.bits_per_second is None:
+            return now_ns + self.delay_ns
+        leaving = self.leaving
+        while leaving and leaving[0] <= now_ns:
+            leaving.popleft()
+        if len(leaving) > self.queue:
+            self.dropped += 1
+            return None
+        size = HEADERS + (len(packet.data) if hasattr(packet, "data") else 0)
+        begins = leaving[-1] if leaving else now_ns
+        leaving.append(begins + size * 8 * SECOND // self.bits_per_second)
+        return leaving[-1] + self.delay_ns
+
+
+@attrs.frozen(eq=False)
+class Flying:
+    """A packet on its way to `target`."""
+
+    target: str
+    packet: Packet
+    corrupted: bool
+
+
+class Wire:
+    """All paths of one world, and what is on them."""
+
+    def __init__(self) -> None:
+        self.judge: Judge = let_pass
+        self.paths: dict[tuple[str, str], Path] = {}
+        self._flying: list[tuple[int, int, Flying]] = []
+        self._held: list[tuple[Path, Flying]] = []
+        self._order = 0
+
+    def path(self, source: str, target: str) -> Path:
+        """The path in one direction."""
+        return self.paths.setdefault((source, target), Path())
+
+    def enter(self, source: str, target: str, packet: Packet, now_ns: int) -> None:
+        """A host sends a packet: judge it, and let as many copies go on as the verdict says."""
+        path = self.path(source, target)
+        path.entered += 1
+        fate = self.judge(Passing(path.entered, source, target, packet, now_ns))
+        if path.cut:
+            return
+        flying = Flying(target, packet, fate.corrupted)
+        if fate.held:
+            self._held.append((path, flying))
+            return
+        for late_ns in fate.copies:
+            self._fly(path, flying, now_ns, late_ns)
+
+    def _fly(self, path: Path, flying: Flying, now_ns: int, late_ns: int) -> None:
+        arrival = path.arrival(flying.packet, now_ns)
+        if arrival is not None:
+            self._order += 1
+            heapq.heappush(self._flying, (arrival + late_ns, self._order, flying))
+
+    def release(self, now_ns: int, order: Sequence[int] | None = None) -> int:
+        """Let held packets enter their paths: all in the order in which they were held, or those at the positions in
+        `order`, which are then gone from the list. Returns how many packets that was. IndexError for a position where
+        nothing is held; nothing is released then.
+        """
+        positions = range(len(self._held)) if order is None else order
+        going = [self._held[position] for position in positions]
+        gone = set(positions)
+        self._held = [each for position, each in enumerate(self._held) if position not in gone]
+        for path, flying in going:
+            self._fly(path, flying, now_ns, 0)
+        return len(going)
+
+    @property
+    def held(self) -> list[Packet]:
+        """Packets that wait to be released."""
+        return [flying.packet for _, flying in self._held]
+
+    def next_arrival(self) -> int | None:
+        """When the next packet arrives, in nanoseconds."""
+        return self._flying[0][0] if self._flying else None
+
+    def arrive(self) -> Flying:
+        """Take the next packet off the wire."""
+        return heapq.heappop(self._flying)[2]
+
+
+def as_received(packet: Packet, overhead: int) -> Packet:
+    """The packet as another host gets it: its bytes lie in a buffer of its own."""
+    if isinstance(packet, Segment) and packet.data:
+        return attrs.evolve(packet, buffer=0, pages=(), truesize=overhead + len(packet.data))
+    return packet
