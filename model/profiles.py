@@ -61,8 +61,6 @@ class Profile:
     """Initial congestion window in segments (RFC 6928; TCP_INIT_CWND)."""
     loopback_mss: int
     """Payload of a full segment on loopback: MTU 65536 capped at 65535, less IP and TCP headers with timestamps."""
-    wire_mss: int
-    """The same on a wire with an MTU of 1500."""
     timestamp_option: int
     """What the timestamp option takes out of every segment (TCPOLEN_TSTAMP_ALIGNED)."""
 
@@ -128,7 +126,6 @@ LINUX = Profile(
     pingpong_threshold=1,
     initial_cwnd=10,
     loopback_mss=65483,
-    wire_mss=1448,
     timestamp_option=12,
     run_max=65215,
     packet_max=65536 - 66,

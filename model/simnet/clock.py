@@ -21,7 +21,7 @@ EPOCH_NS = 946_684_800 * NS_PER_SECOND
 
 def make_time(kernel: Kernel) -> ModuleType:
     """A module object that looks like `time`."""
-    host = kernel.host
+    clock = kernel.clock
 
     def sleep(seconds: Any, /) -> None:
         """Let virtual time pass; timers that are due in it fire."""
@@ -29,31 +29,31 @@ def make_time(kernel: Kernel) -> ModuleType:
         if ns < 0:
             raise ValueError("sleep length must be non-negative")
         kernel.sweep()
-        host.sleep_until(host.now_ns + ns)
+        clock.sleep_until(clock.now_ns + ns)
 
     def monotonic_ns() -> int:
         """Virtual nanoseconds since the net was made."""
-        return host.now_ns
+        return clock.now_ns
 
     def monotonic() -> float:
         """Virtual seconds since the net was made."""
-        return host.now_ns / NS_PER_SECOND
+        return clock.now_ns / NS_PER_SECOND
 
     def time_ns() -> int:
         """Virtual wall-clock time, in nanoseconds since 1970."""
-        return EPOCH_NS + host.now_ns
+        return EPOCH_NS + clock.now_ns
 
     def time() -> float:
         """Virtual wall-clock time, in seconds since 1970."""
-        return (EPOCH_NS + host.now_ns) / NS_PER_SECOND
+        return (EPOCH_NS + clock.now_ns) / NS_PER_SECOND
 
     def perf_counter_ns() -> int:
         """The same clock as monotonic_ns()."""
-        return host.now_ns
+        return clock.now_ns
 
     def perf_counter() -> float:
         """The same clock as monotonic()."""
-        return host.now_ns / NS_PER_SECOND
+        return clock.now_ns / NS_PER_SECOND
 
     module = ModuleType("time", "Virtual time: the simulated stand-in for the standard library's module.")
     for function in (sleep, monotonic_ns, monotonic, time_ns, time, perf_counter_ns, perf_counter):

@@ -37,9 +37,14 @@ PATIENCE_NS = 24 * 3600 * NS_PER_SECOND
 class Host(Protocol):
     """What the simulated modules need of a host of the model."""
 
+    def call(self, name: str, /, *args: Any) -> Answer: ...
+
+
+class Clock(Protocol):
+    """Who lets virtual time pass, for all hosts of a world."""
+
     @property
     def now_ns(self) -> int: ...
-    def call(self, name: str, /, *args: Any) -> Answer: ...
     def sleep_until(self, at_ns: int, /) -> None: ...
     def next_deadline(self) -> int | None: ...
 
@@ -47,8 +52,8 @@ class Host(Protocol):
 class Kernel:
     """One host as the simulated modules of one net see it."""
 
-    def __init__(self, host: Host, events: list[Event]) -> None:
-        self.host = host
+    def __init__(self, host: Host, events: list[Event], clock: Clock) -> None:
+        self.host, self.clock = host, clock
         self.call: Callable[..., Answer] = host.call
         self.events = events
         """The events of the trace to which the host adds; an unused list if there is no trace."""
@@ -60,7 +65,7 @@ class Kernel:
         self.running = True
         """False once the program has left the net: sockets that are dropped later are no longer closed."""
         self._dropped: list[int] = []
-        entries = (host.call, host.sleep_until, host.next_deadline, getattr(host, "observe", None))
+        entries = (host.call, clock.sleep_until, clock.next_deadline, getattr(host, "observe", None))
         self._not_in = {getattr(entry, "__code__", None) for entry in entries}
         """The code of the model's ways in: while one of them runs, the model must not be called again."""
 
@@ -156,7 +161,7 @@ class Kernel:
 
     def deadline(self, timeout_ns: int) -> int:
         """The virtual time at which a wait that starts now ends; far away for `FOREVER`."""
-        return self.host.now_ns + (PATIENCE_NS if timeout_ns < 0 else timeout_ns)
+        return self.clock.now_ns + (PATIENCE_NS if timeout_ns < 0 else timeout_ns)
 
     def wait(self, fd: int, events: int, deadline_ns: int) -> bool:
         """Let virtual time pass until `fd` shows one of `events` (True) or the deadline has come (False)."""
@@ -168,16 +173,16 @@ class Kernel:
 
     def pass_time(self, deadline_ns: int) -> bool:
         """Let virtual time pass to the next timer or to the deadline; False if the deadline has come already."""
-        host = self.host
-        if host.now_ns >= deadline_ns:
+        clock = self.clock
+        if clock.now_ns >= deadline_ns:
             return False
-        timer_ns = host.next_deadline()
-        host.sleep_until(deadline_ns if timer_ns is None or timer_ns > deadline_ns else timer_ns)
+        timer_ns = clock.next_deadline()
+        clock.sleep_until(deadline_ns if timer_ns is None or timer_ns > deadline_ns else timer_ns)
         return True
 
     def pass_time_blocked(self, call: str, on: str, deadline_ns: int) -> None:
         """Let virtual time pass to the next timer for a wait that has no timeout, or say that it can never end."""
-        if self.host.next_deadline() is None:
+        if self.clock.next_deadline() is None:
             raise BlockingNotModelled(
                 f"{call}() would block on {on}, and no timer of the simulated kernel is pending that could end it; "
                 "a thread might, but threads are not modelled yet: use a non-blocking socket or a timeout"

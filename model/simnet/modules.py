@@ -24,11 +24,12 @@ from .selecting import make_select
 
 def make_modules(kernel: Kernel) -> dict[str, ModuleType]:
     """The modules of one host by name, leaving no line in its trace."""
+    before = len(kernel.events)
     select = _as_in_c(make_select(kernel))
     selectors = fresh("selectors", {"select": select})
     socket = fresh("socket", {"_socket": _as_in_c(make_socket_module(kernel)), "selectors": selectors})
     adopt(socket, kernel)
-    kernel.events.clear()
+    del kernel.events[before:]
     return {
         "socket": socket,
         "select": select,

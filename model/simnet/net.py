@@ -1,4 +1,4 @@
-"""`SimNet`: one simulated network, its modules and its trace.
+"""`SimNet`: a simulated network, its modules and its trace.
 
 A scenario is a function of one argument, the net, in plain socket code. The same function runs on the model and on
 the running kernel:
@@ -14,68 +14,98 @@ the running kernel:
 Every entry makes a new world: virtual time starts at zero, no descriptor is open, and the same seed gives the same
 run to the byte.
 
-Not here: further hosts, a wire that can be held, threads.
+The net is itself a host, called "lo". `net.host("b")` is a further one with the same modules and an address of its own
+(`address`), and `net.wire` is what joins them.
+
+Not here: threads; waiting on two hosts at once.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from .. import machines  # noqa: F401  # a rule is there once its file is imported: this imports them all
 from ..profiles import LINUX, Profile
 from ..trace import Trace
+from ..world.host import Host
 from ..world.world import World
 from .kernel import Kernel
 from .modules import make_modules
+from .wire import SimWire
 
-_LATER = {
-    "threading": "guest threads are not modelled yet: write the scenario with non-blocking sockets",
-    "wire": "the wire is not modelled yet: the only link is the loopback",
-}
+_LATER = {"threading": "guest threads are not modelled yet: write the scenario with non-blocking sockets"}
+_INSIDE = ("socket", "select", "selectors", "fcntl", "time", "trace", "world", "wire")
 
 
-class SimNet:
-    """A context manager that yields a simulated net: its modules, and in `trace` every call made through them.
-
-    `seed` decides where the kernel is free (ports, sequence numbers); `profile` is the system that is simulated.
-    """
+class SimHost:
+    """One simulated host: the modules that a program on it imports."""
 
     socket: ModuleType
     select: ModuleType
     selectors: ModuleType
     fcntl: ModuleType
     time: ModuleType
-    trace: Trace
-    world: World
 
-    def __init__(self, seed: int = 0, profile: Profile = LINUX) -> None:
-        self.seed, self.profile = seed, profile
-        self._kernel: Kernel | None = None
-
-    def __enter__(self) -> SimNet:
-        if self._kernel is not None and self._kernel.running:
-            raise RuntimeError("this SimNet is entered already; make another one")
-        self.trace = Trace("model", seed=self.seed, profile=self.profile.name)
-        self.world = World(seed=self.seed, profile=self.profile, trace=self.trace)
-        self._kernel = Kernel(self.world.host, self.trace.events)
+    def _live_on(self, host: Host, world: World, trace: Trace) -> None:
+        self._host = host
+        self._kernel = Kernel(host, trace.events, world)
         modules = make_modules(self._kernel)
         self.socket, self.select, self.selectors = modules["socket"], modules["select"], modules["selectors"]
         self.fcntl, self.time = modules["fcntl"], modules["time"]
+
+    @property
+    def address(self) -> str:
+        """The host's address on the wire; 127.0.0.1 for a host that is alone."""
+        return self._host.addresses[0] if self._host.addresses else "127.0.0.1"
+
+    def _leave(self) -> None:
+        self._kernel.sweep()
+        self._kernel.running = False
+
+
+class SimNet(SimHost):
+    """A context manager that yields a simulated net: its modules, and in `trace` every call made through them.
+
+    `seed` decides where the kernel is free (ports, sequence numbers); `profile` is the system that is simulated.
+    """
+
+    trace: Trace
+    world: World
+    wire: SimWire
+
+    def __init__(self, seed: int = 0, profile: Profile = LINUX) -> None:
+        self.seed, self.profile = seed, profile
+        self._hosts: dict[str, SimHost] = {}
+        self._entered = False
+
+    def __enter__(self) -> SimNet:
+        if self._entered:
+            raise RuntimeError("this SimNet is entered already; make another one")
+        self._entered = True
+        self.trace = Trace("model", seed=self.seed, profile=self.profile.name)
+        self.world = World(seed=self.seed, profile=self.profile, trace=self.trace)
+        self._live_on(self.world.host, self.world, self.trace)
+        self._hosts = {self.world.host.name: self}
+        self.wire = SimWire(self.world)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._kernel is not None:
-            self._kernel.sweep()
-            self._kernel.running = False
+        for host in self._hosts.values():
+            host._leave()
+        self._entered = False
 
-    def host(self, name: str) -> NoReturn:
-        """A further host of the same net; not modelled yet."""
-        raise NotImplementedError(
-            f"host {name!r}: further hosts are not modelled yet, a net is one host and its loopback"
-        )
+    def host(self, name: str) -> SimHost:
+        """The host of this name; a new one, joined to all others by the wire, if there is none yet."""
+        if not name.isidentifier():
+            raise ValueError(f"host {name!r}: a name of letters, digits and underscores is wanted")
+        found = self._hosts.get(name)
+        if found is None:
+            found = self._hosts[name] = SimHost()
+            found._live_on(self.world.add_host(name), self.world, self.trace)
+        return found
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("socket", "select", "selectors", "fcntl", "time", "trace", "world"):
+        if name in _INSIDE or name.startswith("_"):
             raise AttributeError(f"net.{name} is there inside the with statement: with SimNet() as net: ...")
         raise AttributeError(_LATER.get(name, f"a SimNet has no attribute {name!r}"))

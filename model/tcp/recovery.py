@@ -167,6 +167,7 @@ def recovery_goes_on(tcb: Tcb, segment: Segment, host: Host) -> None:
 def resend_lost(tcb: Tcb, host: Host, at_least: int = 0) -> None:
     """Send what is lost again, oldest first, while the network has room for it."""
     at = 0
+    before = tcb.resent_out
     while at < len(tcb.unacked) and tcb.lost_out > tcb.resent_out:
         buffer = tcb.unacked[at]
         at += 1
@@ -177,7 +178,8 @@ def resend_lost(tcb: Tcb, host: Host, at_least: int = 0) -> None:
             break
         at_least = 0
         send_again(tcb, buffer, room, host)
-    arm_retransmission(tcb, host)
+    if tcb.resent_out != before:
+        arm_retransmission(tcb, host)
 
 
 def send_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> None:

@@ -99,3 +99,8 @@ class PortUnreachable:
 
 Packet = Segment | Datagram | PortUnreachable
 """Whatever travels."""
+
+
+def destination(packet: Packet) -> str:
+    """The address that a packet travels to: an error goes back to where the offending datagram came from."""
+    return packet.src[0] if isinstance(packet, PortUnreachable) else packet.dst[0]

@@ -38,7 +38,7 @@ from ..values.addresses import ANY, LOOPBACK, Address, is_local
 from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpFlag, TcpState
 from ..values.observation import Observation
 from ..values.results import Answer, Done, Fail
-from ..values.segments import Datagram, Packet, PortUnreachable, Segment
+from ..values.segments import Datagram, Packet, PortUnreachable, Segment, destination
 from ..waiting.polling import note_full
 from ..waiting.readiness import readiness
 from .syscalls import CALLS, ioctl_of
@@ -46,6 +46,8 @@ from .syscalls import CALLS, ioctl_of
 _TIMER_EVENTS = {Timer.DELAYED_ACK: TcpEvent.DELAYED_ACK_DUE, Timer.TIME_WAIT: TcpEvent.TIME_WAIT_OVER}
 _FIN = int(TcpFlag.FIN)
 _PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN)
+HEADERS = 40
+"""IPv4 and TCP without options, in bytes."""
 _UNOBSERVED: list[Arrow] = []
 
 
@@ -80,6 +82,8 @@ class Host:
     """The beginning that addresses on the wire have in common; empty without a wire."""
     link: Callable[[Packet], None] | None = None
     """Where packets for other hosts go."""
+    path_mtu: Callable[[str], int] | None = None
+    """Largest IP packet to an address on the wire, in bytes."""
     malformed: int = 0
     """Packets that arrived with a wrong checksum, and were dropped."""
     wire: deque[Packet] = attrs.Factory(deque)
@@ -267,7 +271,7 @@ class Host:
         if self.trace is not None:
             kind = "segment" if isinstance(packet, Segment) else "datagram"
             self.trace.add(WireEvent(self.now_ns, self.name, self._text(packet), kind, packet))
-        if self.link is not None and not self.owns(packet.dst[0]):
+        if self.link is not None and not self.owns(destination(packet)):
             self.link(packet)
             return
         self.wire.append(packet)
@@ -301,7 +305,9 @@ class Host:
 
     def segment_max(self, ip: str) -> int:
         """Payload of a full segment to `ip`, with timestamps, in bytes."""
-        return self.profile.loopback_mss if self.owns(ip) else self.profile.wire_mss
+        if self.path_mtu is None or self.owns(ip):
+            return self.profile.loopback_mss
+        return self.path_mtu(ip) - HEADERS - self.profile.timestamp_option
 
     def _text(self, packet: Packet) -> str:
         if not isinstance(packet, Segment):

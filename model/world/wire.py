@@ -179,6 +179,10 @@ class Wire:
             self._fly(path, flying, now_ns, 0)
         return len(going)
 
+    def forget_held(self) -> None:
+        """Lose what is still held."""
+        self._held.clear()
+
     @property
     def held(self) -> list[Packet]:
         """Packets that wait to be released."""

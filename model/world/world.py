@@ -16,7 +16,7 @@ from .. import machines  # noqa: F401  # a world has all rules: importing this d
 from ..choices import Policy, Seeded
 from ..profiles import LINUX, Profile
 from ..trace import Trace
-from ..values.segments import Packet
+from ..values.segments import Packet, destination
 from .host import Host
 from .wire import Wire, as_received
 
@@ -54,10 +54,11 @@ class World:
         host.addresses = (f"{NETWORK}{len(self._owners) + 1}",)
         host.network = NETWORK
         host.link = partial(self._enter, host)
+        host.path_mtu = partial(self.mtu, host.name)
         self._owners[host.addresses[0]] = host
 
     def _enter(self, source: Host, packet: Packet) -> None:
-        target = self._owners.get(packet.dst[0])
+        target = self._owners.get(destination(packet))
         if target is not None:  # nobody has the address: a black hole
             self.wire.enter(source.name, target.name, packet, self.now_ns)
 
@@ -74,6 +75,8 @@ class World:
 
     def next_deadline(self) -> int | None:
         """When something happens next by itself, in nanoseconds: a packet arrives or a timer fires."""
+        if len(self.hosts) == 1:
+            return self.host.next_deadline()
         times = [deadline for host in self.hosts.values() if (deadline := host.next_deadline()) is not None]
         arrival = self.wire.next_arrival()
         if arrival is not None:

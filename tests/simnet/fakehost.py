@@ -74,7 +74,7 @@ class FakeNet(SimpleNamespace):
     def __init__(self) -> None:
         events: list[Event] = []
         fake = FakeHost(events)
-        kernel = Kernel(fake, events)
+        kernel = Kernel(fake, events, fake)
         super().__init__(fake=fake, kernel=kernel, events=events, **make_modules(kernel))
         fake.calls.clear()
 

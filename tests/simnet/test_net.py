@@ -225,12 +225,8 @@ def test_what_a_net_does_not_have_it_says() -> None:
     with pytest.raises(AttributeError, match="inside the with statement"):
         _ = net.socket
     with net:
-        with pytest.raises(NotImplementedError, match="host 'a': further hosts are not modelled yet"):
-            net.host("a")
         with pytest.raises(AttributeError, match="guest threads are not modelled yet"):
             _ = net.threading
-        with pytest.raises(AttributeError, match="the wire is not modelled yet"):
-            _ = net.wire
         with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
             _ = net.nonsense
         with pytest.raises(RuntimeError, match="entered already"):
