@@ -62,6 +62,7 @@ class Endpoint:
     sndbuf_locked: bool = False
     """Whether SO_SNDBUF was set, which ends automatic growth."""
     rcvbuf_locked: bool = False
+    keepalive: bool = False
     drops: int = 0
 
     def take_error(self) -> int:

@@ -9,7 +9,7 @@ from .rules import Machine, Rule, View
 from .sockets import options
 from .sockets.descriptors import DESCRIPTOR
 from .sockets.life import SOCKET
-from .tcp import arrival, calls, handshake, timers
+from .tcp import arrival, calls, handshake, keepalive, recovery, timers
 from .tcp.machine import RECEIVE_BUFFER, SEND_BUFFER, TCP
 from .udp import calls as udp_calls
 from .udp.machine import UDP
@@ -17,7 +17,7 @@ from .udp.machine import UDP
 MACHINES: tuple[Machine, ...] = (TCP, SOCKET, UDP, DESCRIPTOR)
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
-RULES_FROM = (options, arrival, calls, handshake, timers, udp_calls)
+RULES_FROM = (options, arrival, calls, handshake, keepalive, recovery, timers, udp_calls)
 """The modules whose import declares rules."""
 
 

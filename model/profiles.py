@@ -44,6 +44,10 @@ class Profile:
     """Retransmissions of a SYN-ACK before the half-open child is forgotten (net.ipv4.tcp_synack_retries)."""
     data_retries: int
     """Retransmissions of data before the connection is given up (net.ipv4.tcp_retries2)."""
+    keepalive_idle_ns: int
+    keepalive_interval_ns: int
+    keepalive_probes: int
+    """How long a silent connection waits, between probes, and how many there are (net.ipv4.tcp_keepalive_*)."""
     challenge_ns: int
     """Least time between two acknowledgements that answer segments outside the window
     (net.ipv4.tcp_invalid_ratelimit).
@@ -119,6 +123,9 @@ LINUX = Profile(
     syn_retries=6,
     synack_retries=5,
     data_retries=15,
+    keepalive_idle_ns=7200 * SECOND,
+    keepalive_interval_ns=75 * SECOND,
+    keepalive_probes=9,
     challenge_ns=500 * MS,
     time_wait_ns=60 * SECOND,
     fin_wait_2_ns=60 * SECOND,

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..endpoint import Endpoint
+from ..profiles import MS, SECOND
+from ..tcp import keepalive
 from ..tcp.block import Tcb
 from ..tcp.output import push_pending
 from ..udp.machine import UdpSocket
@@ -28,6 +30,7 @@ from ..values.constants import (
     SO_ACCEPTCONN,
     SO_DOMAIN,
     SO_ERROR,
+    SO_KEEPALIVE,
     SO_MEMINFO,
     SO_PROTOCOL,
     SO_RCVBUF,
@@ -38,7 +41,11 @@ from ..values.constants import (
     SOCK_STREAM,
     SOL_SOCKET,
     TCP_INFO,
+    TCP_KEEPCNT,
+    TCP_KEEPIDLE,
+    TCP_KEEPINTVL,
     TCP_NODELAY,
+    TCP_USER_TIMEOUT,
     TcpState,
 )
 from ..values.results import OK, Answer, Done, Fail
@@ -60,6 +67,13 @@ class Option:
     get: Callable[[Any, Host], int | bytes]
     set: Callable[[Any, int, Host], None] | None = None
     tcp_only: bool = False
+    least: int | None = None
+    most: int | None = None
+    """Values outside are refused."""
+
+    def takes(self, value: int) -> bool:
+        """Whether `value` lies in the option's range."""
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
 
 def _set_sndbuf(end: Endpoint, value: int, host: Host) -> None:
@@ -84,6 +98,29 @@ def _set_nodelay(tcb: Tcb, value: int, host: Host) -> None:
     tcb.nodelay = bool(value)
     if value:
         push_pending(tcb, host)
+
+
+def _set_keepalive(end: Endpoint, value: int, host: Host) -> None:
+    was, end.keepalive = end.keepalive, bool(value)
+    if isinstance(end, Tcb) and end.keepalive and not was:
+        keepalive.start(end, host)
+
+
+def _set_keep_idle(tcb: Tcb, value: int, host: Host) -> None:
+    tcb.keep_idle_ns = value * SECOND
+    keepalive.start(tcb, host)
+
+
+def _set_keep_interval(tcb: Tcb, value: int, host: Host) -> None:
+    tcb.keep_interval_ns = value * SECOND
+
+
+def _set_keep_count(tcb: Tcb, value: int, host: Host) -> None:
+    tcb.keep_count = value
+
+
+def _set_user_timeout(tcb: Tcb, value: int, host: Host) -> None:
+    tcb.user_timeout_ns = value * MS
 
 
 _TCP_INFO = struct.Struct("=8B24I")
@@ -125,6 +162,24 @@ OPTIONS: dict[tuple[int, int], Option] = {
     (SOL_SOCKET, SO_PROTOCOL): Option("SO_PROTOCOL", lambda e, h: IPPROTO_TCP if e.is_tcp else IPPROTO_UDP),
     (SOL_SOCKET, SO_MEMINFO): Option("SO_MEMINFO", _meminfo),
     (IPPROTO_TCP, TCP_NODELAY): Option("TCP_NODELAY", lambda t, h: int(t.nodelay), _set_nodelay, tcp_only=True),
+    (SOL_SOCKET, SO_KEEPALIVE): Option("SO_KEEPALIVE", lambda e, h: int(e.keepalive), _set_keepalive),
+    (IPPROTO_TCP, TCP_KEEPIDLE): Option(
+        "TCP_KEEPIDLE", lambda t, h: keepalive.idle_ns(t, h) // SECOND, _set_keep_idle, True, 1, 32767
+    ),
+    (IPPROTO_TCP, TCP_KEEPINTVL): Option(
+        "TCP_KEEPINTVL",
+        lambda t, h: (t.keep_interval_ns or h.profile.keepalive_interval_ns) // SECOND,
+        _set_keep_interval,
+        True,
+        1,
+        32767,
+    ),
+    (IPPROTO_TCP, TCP_KEEPCNT): Option(
+        "TCP_KEEPCNT", lambda t, h: t.keep_count or h.profile.keepalive_probes, _set_keep_count, True, 1, 127
+    ),
+    (IPPROTO_TCP, TCP_USER_TIMEOUT): Option(
+        "TCP_USER_TIMEOUT", lambda t, h: t.user_timeout_ns // MS, _set_user_timeout, True, 0
+    ),
     (IPPROTO_TCP, TCP_INFO): Option("TCP_INFO", _tcp_info, tcp_only=True),
 }
 
@@ -210,12 +265,27 @@ def option_can_only_be_read(end: Endpoint, option: Option, value: int | bytes, h
     return Fail(errno.ENOPROTOOPT)
 
 
+@SOCKET.rule(
+    on=LifeEvent.SETSOCKOPT,
+    stays=ANY_LIFE,
+    when=lambda end, option, value, host: not option.takes(_number(value)),
+    cite="tcp(7); do_tcp_setsockopt, EINVAL",
+)
+def option_value_is_out_of_range(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
+    """The option has a range, and this value lies outside: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
 @SOCKET.rule(on=LifeEvent.SETSOCKOPT, stays=ANY_LIFE, cite="setsockopt(2); socket(7)")
 def option_is_set(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
     """The option takes effect. Of a buffer size the double is granted, to pay for overhead, within bounds."""
     assert option.set is not None
-    option.set(end, value if isinstance(value, int) else int.from_bytes(value[:4], "little", signed=True), host)
+    option.set(end, _number(value), host)
     return OK
+
+
+def _number(value: int | bytes) -> int:
+    return value if isinstance(value, int) else int.from_bytes(value[:4], "little", signed=True)
 
 
 def getsockopt(end: Endpoint, level: int, number: int, buflen: int, host: Host) -> Answer:

@@ -217,6 +217,8 @@ def ack_of_the_future(tcb: Tcb, segment: Segment, host: Host) -> bool:
 def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The peer has these bytes: they leave the send buffer, which makes room and may make it writable again."""
     tcb.probes = tcb.retransmits = 0
+    tcb.first_resent_ns = tcb.probing_since_ns = None
+    tcb.heard_ns = host.now_ns
     _update_window(tcb, segment, host)
     tcb.snd_una = segment.ack
     before = tcb.in_flight
@@ -260,6 +262,8 @@ def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
 @TCP.rule(on=E.SEGMENT_ACK, stays=SYNCHRONIZED, cite="RFC 9293 §3.10.7.4, fifth: window update")
 def ack_updates_window(tcb: Tcb, segment: Segment, host: Host) -> None:
     """It acknowledges nothing new, but may say that the window has changed, or that something is missing."""
+    tcb.probes = 0
+    tcb.heard_ns = host.now_ns
     _update_window(tcb, segment, host)
     _look_for_loss(tcb, segment, host)
 

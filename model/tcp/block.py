@@ -32,6 +32,7 @@ class Timer(IntEnum):
     RETRANSMIT = 0
     DELAYED_ACK = 1
     TIME_WAIT = 2
+    KEEPALIVE = 3
 
 
 class Recovery(IntEnum):
@@ -164,6 +165,17 @@ class Tcb(Endpoint):
     resized: bool = False
     """Whether SO_RCVBUF was set while the connection stood."""
 
+    # keep-alive and user time-out; 0: as the system has it
+    keep_idle_ns: int = 0
+    keep_interval_ns: int = 0
+    keep_count: int = 0
+    user_timeout_ns: int = 0
+    heard_ns: int = 0
+    """When an acknowledgement was received last."""
+    first_resent_ns: int | None = None
+    """When what is unacknowledged was sent again first."""
+    probing_since_ns: int | None = None
+
     # recovery from loss
     sack_permitted: bool = False
     recovery: Recovery = Recovery.OPEN
@@ -207,7 +219,7 @@ class Tcb(Endpoint):
     backlog_bytes: int = 0
     """Memory of what waits in the backlog, counted until all of it is processed."""
 
-    timers: list[int | None] = attrs.Factory(lambda: [None, None, None])
+    timers: list[int | None] = attrs.Factory(lambda: [None] * len(Timer))
     probing: bool = False
     """Whether the retransmission timer is a zero-window probe timer at the moment."""
     tail_probing: bool = False

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from ..choices import INITIAL_SEQUENCE
 from ..values.constants import SHUT_WR, TcpFlag, TcpState
 from ..values.segments import Segment
-from . import memory
+from . import keepalive, memory
 from .block import OutBuffer, Tcb, Timer
 from .ends import abort
 from .machine import TCP, TcpEvent
@@ -271,6 +271,8 @@ def _established(tcb: Tcb, host: Host) -> None:
     bound_mss(tcb, profile)
     first_rcv_mss(tcb)
     settle_buffers(tcb, profile)
+    tcb.heard_ns = host.now_ns
+    keepalive.start(tcb, host)
     tcb.pushed_seq = tcb.small_seq = tcb.write_seq
 
 

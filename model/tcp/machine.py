@@ -58,6 +58,7 @@ class TcpEvent(IntEnum):
     PROBE_DUE = auto()
     TAIL_PROBE_DUE = auto()
     TIME_WAIT_OVER = auto()
+    KEEPALIVE_DUE = auto()
     LEFT_BEHIND = auto()
     """Another record waits out TIME-WAIT for a socket that programs still hold."""
 

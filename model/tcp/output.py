@@ -317,6 +317,11 @@ def answer_now(tcb: Tcb, host: Host) -> None:
         send_ack(tcb, host)
 
 
+def send_probe(tcb: Tcb, host: Host) -> None:
+    """Send a segment from before the peer's window, which must be answered (`tcp_xmit_probe_skb`)."""
+    host.transmit(Segment(tcb.local, tcb.remote, tcb.snd_una - 1, tcb.rcv_nxt, _ACK, tcb.receive_window))
+
+
 def probe_interval_ns(tcb: Tcb, host: Host) -> int:
     """How long until a closed window is probed: the retransmission time-out, doubled with each probe."""
     return min(max(tcb.rto_ns, host.profile.rto_min_ns) << min(tcb.backoff, 9), host.profile.rto_max_ns)

@@ -5,7 +5,7 @@ entry is passed over when its time comes. Kernel timers fire on ticks and never 
 Retransmission and probe share one timer: there is either something to be acknowledged or something that may not be
 sent.
 
-Not here: keep-alive, tail loss probes, user time-outs.
+Not here: keep-alive (keepalive.py).
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from ..values.constants import TcpFlag, TcpState
-from ..values.segments import Segment
+from ..values.constants import TcpState
 from . import memory, recovery
 from .block import Tcb, Timer
 from .calls import SYNCHRONIZED
 from .ends import abort, finish
 from .machine import TCP, TcpEvent
-from .output import arm_retransmission, probe_interval_ns, push_pending, resend, send_ack, send_buffer
+from .output import arm_retransmission, probe_interval_ns, push_pending, resend, send_ack, send_buffer, send_probe
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -67,9 +66,15 @@ def _cut_last_segment(tcb: Tcb, host: Host) -> None:
         recovery.cut_unacked(tcb, run, at, host)
 
 
+def _gives_up(tcb: Tcb, host: Host) -> bool:
+    if tcb.user_timeout_ns:
+        return tcb.first_resent_ns is not None and host.now_ns - tcb.first_resent_ns >= tcb.user_timeout_ns
+    return tcb.retransmits >= host.profile.data_retries
+
+
 @TCP.rule(
     on=TcpEvent.RETRANSMIT_DUE, stays=SYNCHRONIZED,
-    when=lambda tcb, host: bool(tcb.unacked) and tcb.retransmits < host.profile.data_retries,
+    when=lambda tcb, host: bool(tcb.unacked) and not _gives_up(tcb, host),
     cite="RFC 6298 §5.4 to §5.6", unconfirmed="on loopback only a receiver without memory drops a segment",
 )  # fmt: skip
 def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
@@ -78,7 +83,12 @@ def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
     tcb.retransmits += 1
     tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
     recovery.send_again(tcb, tcb.unacked[0], 1, host)
-    host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
+    wait_ns = tcb.rto_ns
+    if tcb.first_resent_ns is None:
+        tcb.first_resent_ns = host.now_ns
+    if tcb.user_timeout_ns:
+        wait_ns = min(wait_ns, max(tcb.first_resent_ns + tcb.user_timeout_ns - host.now_ns, 1))
+    host.set_timer(tcb, Timer.RETRANSMIT, wait_ns)
 
 
 @TCP.rule(
@@ -92,6 +102,21 @@ def sending_times_out(tcb: Tcb, host: Host) -> None:
 
 def _can_send_part(tcb: Tcb, host: Host) -> bool:
     return bool(tcb.unsent) and tcb.unsent[0].seq < tcb.snd_una + tcb.snd_wnd
+
+
+def _nobody_answers(tcb: Tcb, host: Host) -> bool:
+    if tcb.user_timeout_ns and tcb.probing_since_ns is not None:
+        return host.now_ns - tcb.probing_since_ns >= tcb.user_timeout_ns
+    return tcb.probes >= host.profile.data_retries
+
+
+@TCP.rule(
+    on=TcpEvent.PROBE_DUE, moves=dict.fromkeys(SYNCHRONIZED, S.CLOSED), when=_nobody_answers,
+    cite="RFC 9293 §3.8.6.1; tcp_probe_timer", unconfirmed="on loopback every probe is answered",
+)  # fmt: skip
+def probing_times_out(tcb: Tcb, host: Host) -> None:
+    """As many probes as a segment has retransmissions were not answered: ETIMEDOUT is pending."""
+    abort(tcb, errno.ETIMEDOUT, host)
 
 
 @TCP.rule(
@@ -116,11 +141,13 @@ def stuck_bytes_are_sent_in_part(tcb: Tcb, host: Host) -> None:
 )  # fmt: skip
 def closed_window_is_probed(tcb: Tcb, host: Host) -> None:
     """The window is closed and bytes wait: a segment that must be answered asks for the window."""
+    if tcb.probing_since_ns is None:
+        tcb.probing_since_ns = host.now_ns
     tcb.probes += 1
     tcb.backoff = min(tcb.backoff + 1, host.profile.data_retries)
     host.set_timer(tcb, Timer.RETRANSMIT, probe_interval_ns(tcb, host))
     tcb.probing = True
-    host.transmit(Segment(tcb.local, tcb.remote, tcb.snd_una - 1, tcb.rcv_nxt, int(TcpFlag.ACK), tcb.receive_window))
+    send_probe(tcb, host)
 
 
 @TCP.rule(

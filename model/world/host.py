@@ -43,7 +43,11 @@ from ..waiting.polling import note_full
 from ..waiting.readiness import readiness
 from .syscalls import CALLS, ioctl_of
 
-_TIMER_EVENTS = {Timer.DELAYED_ACK: TcpEvent.DELAYED_ACK_DUE, Timer.TIME_WAIT: TcpEvent.TIME_WAIT_OVER}
+_TIMER_EVENTS = {
+    Timer.DELAYED_ACK: TcpEvent.DELAYED_ACK_DUE,
+    Timer.TIME_WAIT: TcpEvent.TIME_WAIT_OVER,
+    Timer.KEEPALIVE: TcpEvent.KEEPALIVE_DUE,
+}
 _FIN = int(TcpFlag.FIN)
 _PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN)
 HEADERS = 40
@@ -180,6 +184,9 @@ class Host:
         child.nodelay, child.reuse_address = listener.nodelay, listener.reuse_address
         child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
         child.window_clamp = listener.window_clamp
+        child.keepalive, child.user_timeout_ns = listener.keepalive, listener.user_timeout_ns
+        child.keep_idle_ns, child.keep_interval_ns = listener.keep_idle_ns, listener.keep_interval_ns
+        child.keep_count = listener.keep_count
         self.ports.hold(child)
         self.connections[child.local, child.remote] = child.number
         return child
@@ -441,7 +448,7 @@ class Host:
         tcb.timers[timer] = None
 
     def stop_timers(self, tcb: Tcb) -> None:
-        tcb.timers = [None, None, None]
+        tcb.timers = [None] * len(Timer)
         tcb.probing = tcb.tail_probing = False
 
     def next_deadline(self) -> int | None:

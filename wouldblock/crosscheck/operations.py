@@ -32,11 +32,16 @@ from model.values.constants import (
     SHUT_RDWR,
     SHUT_WR,
     SO_ERROR,
+    SO_KEEPALIVE,
     SO_RCVBUF,
     SO_REUSEADDR,
     SO_SNDBUF,
     SOL_SOCKET,
+    TCP_KEEPCNT,
+    TCP_KEEPIDLE,
+    TCP_KEEPINTVL,
     TCP_NODELAY,
+    TCP_USER_TIMEOUT,
     TIOCOUTQ,
     TcpState,
 )
@@ -71,6 +76,8 @@ BUFFERS = (1, 1000, 2304, 4608, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 
 DATAGRAMS = (0, 1, 100, 197, 198, 500, 645, 646, 1669, 1670, 5000, 16_004, 16_005, 65_507, 65_508, 65_536)
 FIXED_PORTS = (7001, 7002)
 CLOSED_PORT = 9
+LIFE_OPTIONS = (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT)
+LIFE_VALUES = (-1, 0, 1, 127, 128, 7200, 32_767, 32_768)
 MOST_SOCKETS = 9
 
 SOCKETLESS = ("tcp", "udp", "poll", "select", "pause", "afterclose", "oddsocket")
@@ -187,9 +194,13 @@ def _anything(number: int, sockets: Sockets, draw: Draw, lives: bool) -> Operati
         case 4:
             return ("getsockopt", number, SOL_SOCKET, (SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR)[draw(4)])
         case 5:
-            return ("getsockopt", number, IPPROTO_TCP, TCP_NODELAY)
+            return ("getsockopt", number, IPPROTO_TCP, (TCP_NODELAY, *LIFE_OPTIONS)[draw(5)])
         case 6:
-            return ("setsockopt", number, IPPROTO_TCP, TCP_NODELAY, draw(2))
+            if draw(3):
+                return ("setsockopt", number, IPPROTO_TCP, TCP_NODELAY, draw(2))
+            if draw(3) == 0:
+                return ("setsockopt", number, SOL_SOCKET, SO_KEEPALIVE, draw(2))
+            return ("setsockopt", number, IPPROTO_TCP, LIFE_OPTIONS[draw(4)], LIFE_VALUES[draw(len(LIFE_VALUES))])
         case 7:
             return ("setsockopt", number, SOL_SOCKET, (SO_SNDBUF, SO_RCVBUF)[draw(2)], BUFFERS[draw(len(BUFFERS))])
         case 8:
