@@ -31,6 +31,7 @@ from .output import (
     push_pending,
     reset_in_answer,
     send_ack,
+    send_syn,
 )
 from .windows import (
     ack_soon,
@@ -93,10 +94,39 @@ def _is_predicted(tcb: Tcb, segment: Segment) -> bool:
     )
 
 
+def challenge(tcb: Tcb, host: Host) -> None:
+    """Answer what may be forged, or goes wrong, with an acknowledgement; not more often than twice a second, or two
+    ends would answer each other for ever (RFC 5961 §7; tcp_invalid_ratelimit in tcp(7)).
+    """
+    if host.now_ns - tcb.last_challenge_ns >= host.profile.challenge_ns:
+        tcb.last_challenge_ns = host.now_ns
+        send_ack(tcb, host)
+
+
 # ---------------------------------------------------------------- first: sequence number
 
 
+@TCP.rule(
+    on=E.SEGMENT_SEQUENCE, stays=(S.SYN_RECEIVED, *SYNCHRONIZED),
+    when=lambda tcb, seg, host: not seg.flags & (_ACK | _RST | _SYN),
+    cite="RFC 9293 §3.10.7.4, fifth: if the ACK bit is off, drop the segment",
+    unconfirmed="on loopback every segment has a flag",
+)  # fmt: skip
+def segment_without_flags(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Neither ACK, SYN nor RST: no host sends that, and it is dropped without a word."""
+    tcb.drops += segment.merged
+    return DROP
+
+
+def _resets_behind_fin(tcb: Tcb, segment: Segment) -> bool:
+    """A reset from before the FIN that we have: the peer's FIN had not been acknowledged yet (`tcp_reset_check`)."""
+    closed = tcb.state in (S.CLOSE_WAIT, S.LAST_ACK, S.CLOSING)
+    return closed and bool(segment.flags & _RST) and segment.seq == tcb.rcv_nxt - 1
+
+
 def _outside(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    if _resets_behind_fin(tcb, segment):
+        return False
     if segment.end < tcb.rcv_wup or segment.seq > tcb.rcv_nxt + tcb.receive_window:
         return True
     return segment.end > tcb.rcv_nxt + tcb.receive_window and bool(tcb.received) and len(segment.data) > 0
@@ -107,6 +137,17 @@ def _not_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
         not segment.data and host.now_ns - tcb.last_challenge_ns < host.profile.challenge_ns
     )
     return quiet and _outside(tcb, segment, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_SEQUENCE, stays=(S.SYN_RECEIVED,),
+    when=lambda tcb, seg, host: seg.flags & (_SYN | _ACK | _RST) == _SYN and seg.seq == tcb.irs,
+    cite="RFC 9293 §3.10.7.4, first; tcp_check_req", unconfirmed="on loopback no SYN-ACK is lost",
+)  # fmt: skip
+def syn_comes_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Our SYN-ACK was lost: the peer sends its SYN again, and gets it again."""
+    send_syn(tcb, host, ack=True)
+    return DROP
 
 
 @TCP.rule(
@@ -128,6 +169,8 @@ def segment_outside_window(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.drops += segment.merged
     if not segment.data:
         tcb.last_challenge_ns = host.now_ns
+    if segment.seq < segment.end and segment.seq < tcb.rcv_nxt and not segment.flags & _SYN:
+        tcb.duplicate = (segment.seq, min(segment.end, tcb.rcv_nxt))
     send_ack(tcb, host)
     return DROP
 
@@ -143,7 +186,12 @@ def segment_meets_closed_socket(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 
 def _resets(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    return bool(segment.flags & _RST)
+    if not segment.flags & _RST:
+        return False
+    here = tcb.rcv_nxt
+    if tcb.out_of_order:
+        here = max(end for _, end in tcb.sack_blocks)
+    return segment.seq in (tcb.rcv_nxt, here) or _resets_behind_fin(tcb, segment)
 
 
 @TCP.rule(
@@ -169,6 +217,17 @@ def reset_aborts_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 
 @TCP.rule(
+    on=E.SEGMENT_RESET, stays=SYNCHRONIZED, when=lambda tcb, seg, host: bool(seg.flags & _RST), cite="RFC 5961 §3.2",
+    unconfirmed="on loopback every reset has the number that is expected",
+)  # fmt: skip
+def reset_is_challenged(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It lies in the window but is not what is expected next: it may be forged, and a true peer will repeat it."""
+    tcb.drops += segment.merged
+    challenge(tcb, host)
+    return DROP
+
+
+@TCP.rule(
     on=E.SEGMENT_RESET, moves={S.TIME_WAIT: S.CLOSED}, when=_resets, cite="RFC 1337 §3; tcp_rfc1337 in tcp(7)",
 )  # fmt: skip
 def reset_ends_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
@@ -187,7 +246,8 @@ def reset_ends_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
 )  # fmt: skip
 def syn_in_connection_is_challenged(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """A SYN in an open connection may be forged: an acknowledgement says so, and nothing changes."""
-    send_ack(tcb, host)
+    tcb.drops += segment.merged
+    challenge(tcb, host)
     return DROP
 
 
@@ -206,8 +266,32 @@ _ACKED = {
 )  # fmt: skip
 def ack_of_the_future(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """It acknowledges something not sent yet: an acknowledgement goes back and the segment is dropped."""
-    send_ack(tcb, host)
+    tcb.drops += segment.merged
+    challenge(tcb, host)
     return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_ACK, stays=SYNCHRONIZED,
+    when=lambda tcb, seg, host: seg.ack < tcb.snd_una - min(tcb.max_window, tcb.snd_una - tcb.iss - 1),
+    cite="RFC 5961 §5.2; tcp_ack", unconfirmed="on loopback nobody repeats an acknowledgement of long ago",
+)  # fmt: skip
+def ack_of_long_ago(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It is older than anything the peer can have meant: it may be forged, and is answered and dropped."""
+    tcb.drops += segment.merged
+    challenge(tcb, host)
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: seg.ack < tcb.snd_una,
+    cite="RFC 9293 §3.10.7.4, fifth: a duplicate can be ignored; tcp_ack",
+    unconfirmed="on loopback acknowledgements come in order",
+)  # fmt: skip
+def ack_is_old(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """A later acknowledgement overtook it: it says nothing new, but its text may be."""
+    tcb.probes = 0
+    tcb.heard_ns = host.now_ns
 
 
 @TCP.rule(
@@ -408,6 +492,8 @@ def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
         tcb.rcvbuf = min(tcb.rmem, host.profile.tcp_rmem[2])
         tcb.quick = 0
     skip = tcb.rcv_nxt - segment.seq
+    if skip:
+        tcb.duplicate = (segment.seq, tcb.rcv_nxt)
     data = segment.data[skip:] if skip else segment.data
     memory.queue_received(tcb, segment, data, bool(segment.flags & _FIN), host)
     note_data(tcb, segment.segment_size or len(data), len(data), bool(segment.flags & _PSH), segment.truesize, host)
@@ -421,8 +507,9 @@ def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
     cite="RFC 9293 §3.10.7.4, first: a duplicate is acknowledged again",
 )  # fmt: skip
 def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """Everything in it was received before: it is acknowledged again, at once."""
+    """Everything in it was received before: it is acknowledged again, at once, and told to be a duplicate."""
     tcb.drops += segment.merged
+    tcb.duplicate = (segment.seq, segment.end)
     ack_soon(tcb, host.profile)
 
 
@@ -457,12 +544,15 @@ def syn_ends_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 
 @TCP.rule(
-    on=E.SEGMENT_TEXT, stays=(S.TIME_WAIT,), when=lambda tcb, seg, host: seg.end > seg.seq, cite="RFC 9293 §3.10.7.4",
+    on=E.SEGMENT_TEXT, stays=(S.TIME_WAIT,),
+    when=lambda tcb, seg, host: not seg.seq == seg.end == tcb.rcv_nxt, cite="RFC 9293 §3.10.7.4",
 )  # fmt: skip
 def segment_in_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """The peer repeats itself: it is acknowledged again, and TIME-WAIT begins anew."""
     rest(tcb, host)
-    host.transmit(Segment(tcb.local, tcb.remote, tcb.snd_nxt, tcb.rcv_nxt, _ACK, 0))
+    if host.now_ns - tcb.last_challenge_ns >= host.profile.challenge_ns:
+        tcb.last_challenge_ns = host.now_ns
+        host.transmit(Segment(tcb.local, tcb.remote, tcb.snd_nxt, tcb.rcv_nxt, _ACK, 0))
     return DROP
 
 

@@ -156,6 +156,8 @@ class Tcb(Endpoint):
     window_clamp: int = 0
     window_ratio: int = 128
     rcv_scale: int = 0
+    scales: bool = True
+    """Whether windows are scaled: both ends offer that, or neither does it (RFC 7323 §2.2)."""
     snd_scale: int = 0
     advertised_mss: int = 0
     received: deque[InBuffer] = attrs.Factory(deque)
@@ -191,6 +193,8 @@ class Tcb(Endpoint):
     """What arrived behind a gap, by number."""
     sack_blocks: list[Run] = attrs.Factory(list)
     """The runs of it, latest first."""
+    duplicate: Run | None = None
+    """What arrived twice, to be told with the next acknowledgement (RFC 2883)."""
 
     # acknowledgement policy
     rcv_mss: int = 536

@@ -105,6 +105,16 @@ def ack_to_listener_is_reset(tcb: Tcb, segment: Segment, host: Host) -> bool:
     return DROP
 
 
+@TCP.rule(
+    on=TcpEvent.SEGMENT_SYN, stays=(S.LISTEN,), when=lambda tcb, seg, host: seg.flags & (_SYN | _FIN) != _SYN,
+    cite="RFC 9293 §3.10.7.2, fourth: other data or control; tcp_rcv_state_process",
+    unconfirmed="on loopback nobody sends such a thing",
+)  # fmt: skip
+def no_way_to_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Neither an acknowledgement nor a plain SYN: it is dropped without a word."""
+    return DROP
+
+
 def _queue_full(tcb: Tcb, segment: Segment, host: Host) -> bool:
     return len(tcb.accept_queue) > tcb.backlog_limit
 
@@ -140,6 +150,9 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
     initial_window(tcb, tcb.advertised_mss - profile.timestamp_option, profile)
     if segment.scale is not None:
         tcb.snd_scale = segment.scale
+    else:
+        tcb.rcv_scale, tcb.scales = 0, False
+        tcb.window_clamp = min(tcb.window_clamp, 65_535)
     tcb.max_window = tcb.snd_wnd = segment.window
     tcb.last_received_ns = host.now_ns
     _start(tcb, host)

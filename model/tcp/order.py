@@ -3,7 +3,7 @@
 The acknowledgements meanwhile tell in SACK blocks what is here, the run with the latest arrival first (RFC 2018 §4).
 Kept segments are charged to the receive buffer like others.
 
-Not here: D-SACK, throwing kept segments away when memory runs short.
+Not here: throwing kept segments away when memory runs short.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..values.constants import TcpFlag, TcpState
-from ..values.segments import Segment
+from ..values.segments import Run, Segment
 from . import memory
 from .block import OutBuffer, Recovery, Tcb, Timer
 from .windows import advertise_window
@@ -240,7 +240,10 @@ def send_ack(tcb: Tcb, host: Host, seq: int | None = None) -> None:
             seq = tcb.snd_nxt
     window = advertise_window(tcb, host)
     _settle_ack(tcb, host)
-    sack = tuple(tcb.sack_blocks[:SACK_BLOCKS]) if tcb.sack_permitted else ()
+    sack: tuple[Run, ...] = ()
+    if tcb.sack_permitted and (tcb.sack_blocks or tcb.duplicate):
+        sack = (*((tcb.duplicate,) if tcb.duplicate else ()), *tcb.sack_blocks)[:SACK_BLOCKS]
+        tcb.duplicate = None
     host.transmit(Segment(tcb.local, tcb.remote, seq, tcb.rcv_nxt, _ACK, window, sack=sack))
 
 
@@ -277,7 +280,7 @@ def send_syn(tcb: Tcb, host: Host, *, ack: bool = False) -> None:
             min(tcb.rcv_wnd, 65535),
             b"",
             host.segment_max(tcb.remote[0]) + host.profile.timestamp_option,
-            tcb.rcv_scale,
+            tcb.rcv_scale if tcb.scales else None,
             sack_permitted=not ack or tcb.sack_permitted,
         )
     )

@@ -69,6 +69,7 @@ class Segment:
         parts.append(f"win {self.window}")
         options = [f"mss {self.mss}"] if self.mss is not None else []
         options += [f"wscale {self.scale}"] if self.scale is not None else []
+        options += [f"sack {begin - ack_base}:{end - ack_base}" for begin, end in self.sack]
         if options:
             parts.append(f"<{','.join(options)}>")
         return f"{self.src[0]}:{self.src[1]} > {self.dst[0]}:{self.dst[1]}: {' '.join(parts)}"

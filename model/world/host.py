@@ -197,8 +197,8 @@ class Host:
         record.number, record.fd, record.listener = self._number_endpoint(), None, None
         for queue in (record.received, record.backlog, record.unacked, record.unsent):
             queue.clear()
-        record.rmem = record.wmem = 0
-        record.busy = False
+        record.rmem = record.wmem = record.backlog_bytes = 0
+        record.busy = record.ack_deferred = record.ack_scheduled = False
         self.endpoints[record.number] = record
         self.ports.hold(record)
         self.connections[record.local, record.remote] = record.number

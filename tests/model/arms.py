@@ -34,7 +34,7 @@ from model.rules import ModelDefect
 from model.values.constants import TcpFlag
 from realnet import Namespace, NamespaceRefused
 
-from .traces import End, ModelNet, Net
+from .traces import LETTERS, STRANGE, Address, End, ModelNet, Net
 
 SLOW_S = 0.003
 """Longest time between two calls of a body that counts as no time at all."""
@@ -42,7 +42,6 @@ MOST_ATTEMPTS = 10
 
 _OUTGOING, _ETHERNET, _ALL = 4, 14, 3
 _SO_TIMESTAMPNS = 35
-_LETTERS = ((TcpFlag.SYN, "S"), (TcpFlag.FIN, "F"), (TcpFlag.RST, "R"), (TcpFlag.PSH, "P"), (TcpFlag.ACK, "."))
 
 
 def on_both_arms(body: Callable[..., None]) -> Callable[..., None]:
@@ -114,6 +113,8 @@ class KernelNet(Net):
         self._touched = time.monotonic()
         self._later: list[tuple[float, bytes]] = []
         self._first: dict[tuple[str, str], int] = {}
+        self._forged: set[bytes] = set()
+        """Headers of segments that no socket sent: their SYNs begin nothing."""
         self._scale: dict[tuple[str, str], int] = {}
 
     def __enter__(self) -> KernelNet:
@@ -136,6 +137,37 @@ class KernelNet(Net):
 
     def open(self, name: str, kind: int) -> KernelEnd:
         return KernelEnd(self, name, socket.socket(socket.AF_INET, kind))
+
+    def forge(
+        self, source: Address, target: Address, flags: str, seq: int = 0, ack: int = 0, size: int = 0, window: int = 512
+    ) -> None:
+        self.look_ahead()
+        here, goal = f"{source[0]}:{source[1]}", f"{target[0]}:{target[1]}"
+        bits = sum(int(flag) for letter, flag in LETTERS if letter in flags)
+        self._first.setdefault((here, goal), STRANGE if "S" in flags else 0)
+        first, last = self._first[here, goal], self._first.get((goal, here), 0)
+        ends = socket.inet_aton(source[0]) + socket.inet_aton(target[0])
+        segment = struct.pack(
+            "!HHIIBBHHH", source[1], target[1], (first + seq) % 2**32, (last + ack) % 2**32 if "." in flags else 0,
+            5 << 4, bits, window, 0, 0,
+        ) + bytes(size)  # fmt: skip
+        check = _checksum(ends + struct.pack("!HH", socket.IPPROTO_TCP, len(segment)) + segment)
+        segment = segment[:16] + struct.pack("!H", check) + segment[18:]
+        self._forged.add(segment[:20])
+        self._first.setdefault((goal, here), 0)
+        header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 0, 0, 64, socket.IPPROTO_TCP, 0) + ends
+        self.touch()
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+            raw.sendto(header + segment, (target[0], 0))
+        self._touched = time.monotonic()
+
+    def look_ahead(self) -> None:
+        """Read the packets so far, so that first numbers are known, and keep them for the next look."""
+        self._later += self._arrived()
+        for _, packet in self._later:
+            if packet[9] == socket.IPPROTO_TCP:
+                src, dst = socket.inet_ntoa(packet[12:16]), socket.inet_ntoa(packet[16:20])
+                self._segment(src, dst, packet[(packet[0] & 15) * 4 :])
 
     def touch(self) -> None:
         """A call begins: see that the one before was just now. What it sends is not what came while waiting."""
@@ -195,7 +227,7 @@ class KernelNet(Net):
         back = (there[1], there[0])
         options = _options(segment[20 : (offset >> 4) * 4])
         length = len(segment) - (offset >> 4) * 4
-        if bits & TcpFlag.SYN:
+        if bits & TcpFlag.SYN and segment[:20] not in self._forged:
             self._first[there] = seq
             self._scale[there] = options.get("wscale", 0)
             if not bits & TcpFlag.ACK and there != back:
@@ -204,13 +236,27 @@ class KernelNet(Net):
             window <<= self._scale.get(there, 0)
         start = _near(seq - self._first.get(there, seq))
         end = start + length + bool(bits & TcpFlag.SYN) + bool(bits & TcpFlag.FIN)
-        parts = ["".join(letter for flag, letter in _LETTERS if bits & flag), f"{start}:{end}({length})"]
+        parts = ["".join(letter for letter, flag in LETTERS if bits & flag), f"{start}:{end}({length})"]
         if bits & TcpFlag.ACK:
             parts.append(f"ack {_near(ack - self._first.get(back, 0))}")
         parts.append(f"win {window}")
-        if options:
-            parts.append("<" + ",".join(f"{name} {value}" for name, value in options.items()) + ">")
+        blocks = options.pop("sack", [])
+        texts = [f"{name} {value}" for name, value in options.items()]
+        texts += [
+            f"sack {_near(b - self._first.get(back, 0))}:{_near(e - self._first.get(back, 0))}" for b, e in blocks
+        ]
+        if texts:
+            parts.append("<" + ",".join(texts) + ">")
         return f"{there[0]} > {there[1]}: {' '.join(parts)}"
+
+
+def _checksum(data: bytes) -> int:
+    """The internet checksum (RFC 1071)."""
+    even = data + bytes(len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(even) // 2}H", even))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
 
 
 def _near(difference: int) -> int:
@@ -218,9 +264,9 @@ def _near(difference: int) -> int:
     return (difference + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
-def _options(data: bytes) -> dict[str, int]:
-    """MSS and window scale, the options that the model writes down (RFC 9293 §3.2)."""
-    found: dict[str, int] = {}
+def _options(data: bytes) -> dict[str, Any]:
+    """MSS, window scale and SACK blocks, the options that the model writes down (RFC 9293 §3.2; RFC 2018 §3)."""
+    found: dict[str, Any] = {}
     at = 0
     while at < len(data) and data[at]:
         kind = data[at]
@@ -230,6 +276,8 @@ def _options(data: bytes) -> dict[str, int]:
         value = data[at + 2 : at + data[at + 1]]
         if kind in (2, 3):
             found["mss" if kind == 2 else "wscale"] = int.from_bytes(value, "big")
+        if kind == 5:
+            found["sack"] = list(struct.iter_unpack("!II", value))
         at += data[at + 1]
     return found
 

@@ -202,7 +202,7 @@ def test_two_segments_without_an_answer_provoke_a_tail_loss_probe(net: Net) -> N
     server.send(b"first")
     server.send(b"second")
     assert net.sent() == ["server > client: P. 11:16(5) ack 2", "server > client: P. 16:22(6) ack 2"]
-    assert net.after(0.02) == ["server > client: P. 16:22(6) ack 2", "client > server: . 2:2(0) ack 22"]
+    assert net.after(0.02) == ["server > client: P. 16:22(6) ack 2", "client > server: . 2:2(0) ack 22 <sack 16:22>"]
     assert client.recv() == b"firstsecond"
     assert net.after(0.2) == NOTHING_ELSE
 

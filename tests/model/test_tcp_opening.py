@@ -161,7 +161,7 @@ def test_a_socket_connects_to_itself(net: Net) -> None:
     assert net.sent() == [
         "self > self: S 0:1(0) <mss 65495,wscale 10>",
         "self > self: S. 0:1(0) ack 1 <mss 65495,wscale 10>",
-        "self > self: . 1:1(0) ack 1",
+        "self > self: . 1:1(0) ack 1 <sack 0:1>",
     ]
     assert end.state == "ESTABLISHED"
     assert net.after(0.2) == NOTHING_ELSE

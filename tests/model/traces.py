@@ -44,10 +44,12 @@ from model.values.constants import (
     TCP_INFO,
     TCP_NODELAY,
     TIOCOUTQ,
+    TcpFlag,
     TcpState,
 )
 from model.values.observation import Observation
 from model.values.results import Answer, Block, Done
+from model.values.segments import Segment
 from model.world.syscalls import CALLS
 from model.world.world import World
 
@@ -58,6 +60,11 @@ NOTHING_ELSE: list[str] = []
 
 SMALL_SNDBUF, SMALL_RCVBUF = 2304, 1152
 """The smallest buffers: what is asked for is doubled, so 4608 and 2304 bytes are granted."""
+
+LETTERS = (("S", TcpFlag.SYN), ("F", TcpFlag.FIN), ("R", TcpFlag.RST), ("P", TcpFlag.PSH), (".", TcpFlag.ACK))
+Address = tuple[str, int]
+STRANGE = 5000
+"""Initial sequence number of a forged SYN between addresses that have no connection."""
 
 _WINDOW = re.compile(r" win \d+")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+:\d+")
@@ -108,6 +115,14 @@ class Net(ABC):
     @abstractmethod
     def open(self, name: str, kind: int) -> End:
         """A new non-blocking socket."""
+
+    @abstractmethod
+    def forge(
+        self, source: Address, target: Address, flags: str, seq: int = 0, ack: int = 0, size: int = 0, window: int = 512
+    ) -> None:
+        """Put a segment on the wire that no socket sent; numbers are relative, as traces show them for this
+        direction. `flags` are packetdrill's letters; `window` is before scaling, and there is no option.
+        """
 
     @abstractmethod
     def look(self) -> list[str]:
@@ -231,6 +246,33 @@ class ModelNet(Net):
         self.host.trail.clear()
         self.host.asked.clear()
         return CALLS[name](self.host, *args)
+
+    def forge(
+        self, source: Address, target: Address, flags: str, seq: int = 0, ack: int = 0, size: int = 0, window: int = 512
+    ) -> None:
+        ours, theirs = self._first(source, target), self._first(target, source)
+        if "S" in flags and not ours:
+            ours = STRANGE
+        bits = sum(int(flag) for letter, flag in LETTERS if letter in flags)
+        number = self.host.connections.get((source, target))
+        sender = self.host.endpoints.get(number) if number is not None else None
+        window <<= sender.rcv_scale if isinstance(sender, Tcb) and "S" not in flags else 0
+        data = bytes(size)
+        self.host.transmit(
+            Segment(
+                source, target, ours + seq, theirs + ack if "." in flags else 0, bits, window, data, truesize=832 + size
+            )
+        )
+
+    def _first(self, source: Address, target: Address) -> int:
+        """The initial sequence number in one direction; 0 for a pair that has no connection."""
+        number = self.host.connections.get((source, target))
+        end = self.host.endpoints.get(number) if number is not None else None
+        if isinstance(end, Tcb):
+            return end.iss
+        number = self.host.connections.get((target, source))
+        end = self.host.endpoints.get(number) if number is not None else None
+        return end.irs if isinstance(end, Tcb) else 0
 
     def look(self) -> list[str]:
         return [event.text for event in self._events()]
