@@ -1,13 +1,14 @@
 """From text to tokens: where words, numbers, addresses, strings and whole blocks of code begin and end.
 
-The language has three traps, all about which token is longest. ``1:1001`` is a range of sequence numbers and ``1::1001``
-an address, so that an IPv6 address is one only with ``::`` or eight groups. ``000102ff`` is a word although it begins
-with digits, because a word is all that hangs together; ``0...0.4`` is a number, an ellipsis and a number. And a block
-between ``%{`` and ``}%``, quotes or backquotes is one token whatever it holds, comments and line ends included.
+The language has three traps, all about which token is longest. ``1:1001`` is a range of sequence numbers and
+``1::1001`` an address, so that an IPv6 address is one only with ``::`` or eight groups. ``000102ff`` is a word although
+it begins with digits, because a word is all that hangs together; ``0...0.4`` is a number, an ellipsis and a number. And
+a block between ``%{`` and ``}%``, quotes or backquotes is one token whatever it holds, comments and line ends included.
 
-Comments are ``//`` and ``#`` to the end of the line (``#`` only where white space precedes it) and ``/* */``. Tokens know
-whether white space preceded them and whether they are the first on their line: what is not supported is skipped by
-lines and written down again as it stood.
+Comments are ``//`` and ``#`` to the end of the line (``#`` only where white space precedes it) and ``/* */``. A line
+that begins with ``#if`` or its like is no comment but a directive of a dialect with a preprocessor. Tokens know whether
+white space preceded them and whether they are the first on their line: what is not supported is skipped by lines and
+written down again as it stood.
 
 Names that the script (``--define=NAME=value``) or its caller defines are replaced here, before anyone reads them.
 
@@ -25,7 +26,7 @@ import attrs
 
 
 class Kind(Enum):
-    """What a token is; the value says it in an error message."""
+    """What a token is."""
 
     WORD = "a word"
     INTEGER = "a number"
@@ -38,6 +39,7 @@ class Kind(Enum):
     IPV6 = "an IPv6 address"
     ELLIPSIS = "an ellipsis"
     OPTION = "an option"
+    DIRECTIVE = "a directive"
     MARK = "a sign"
     END = "the end of the script"
 
@@ -87,7 +89,9 @@ class ScriptError(ValueError):
 
 _GROUP = "[0-9a-fA-F]{1,4}"
 _IPV4 = r"\d+\.\d+\.\d+\.\d+"
-_IPV6 = rf"(?:{_GROUP}(?::{_GROUP})*)?::(?:(?:{_GROUP}:)*(?:{_IPV4}|{_GROUP}(?![0-9a-zA-Z_])))?|(?:{_GROUP}:){{7}}{_GROUP}"
+_IPV6 = (
+    rf"(?:{_GROUP}(?::{_GROUP})*)?::(?:(?:{_GROUP}:)*(?:{_IPV4}|{_GROUP}(?![0-9a-zA-Z_])))?|(?:{_GROUP}:){{7}}{_GROUP}"
+)
 _STRING = r'"(?:\\.|[^"\\])*"'
 _COMMAND = r"`(?:\\.|[^`\\])*`"
 OPTION_VALUE = rf"{_STRING}|\w+=(?:{_STRING}|{_COMMAND})|[^\s\"]\S*"
@@ -102,16 +106,16 @@ _TOKEN = re.compile(
     | (?P<COMMAND> {_COMMAND} )
     | (?P<IPV6>    {_IPV6} )
     | (?P<IPV4>    {_IPV4} )
-    | (?P<DECIMAL> -?\d*\.\d+ )
+    | (?P<DECIMAL> -?\d{{0,40}}\.\d+ )
     | (?P<ELLIPSIS> \.\.\. )
-    | (?P<INTEGER> -\d+ )
+    | (?P<INTEGER> -\d{{1,40}} )
     | (?P<WORD>    [A-Za-z0-9_]+ )
     | (?P<MARK>    . )
     """,
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
-_HASH = re.compile(r"#[^\n]*")
-_NUMBER = re.compile(r"\d+")
+_HASH = re.compile(r"#(?P<DIRECTIVE>(?:if|ifdef|ifndef|elif|else|endif|define|undef|include)\b)?[^\n]*")
+_NUMBER = re.compile(r"\d{1,40}")  # longer ones are words: digits of a cookie, and no number anyone means
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
 _OPEN = {
     '"': "the closing quote of the string that begins here",
@@ -127,28 +131,35 @@ def tokens_of(text: str, name: str) -> list[Token]:
     found: list[Token] = []
     at, spaced, line_before = 0, False, 0
     while at < len(text):
-        match = _TOKEN.match(text, at)
-        assert match is not None and match.lastgroup is not None, "any character is at least a sign"
-        if text[at] == "#" and (at == 0 or text[at - 1].isspace()):
-            match = _HASH.match(text, at)
-            assert match is not None
-        if match.re is _HASH or match.lastgroup == "BLANK":
-            at, spaced = match.end(), True
+        group, written = _next(text, at)
+        if group == "BLANK":
+            at, spaced = at + len(written), True
             continue
         line = bisect_right(lines, at)
         column = at - lines[line - 1] + 1
         for opening, missing in _OPEN.items():
-            if match.lastgroup == "MARK" and text.startswith(opening, at):
+            if group == "MARK" and text.startswith(opening, at):
                 raise ScriptError(name, line, column, f"expected {missing}, found the end of the script.")
-        found.append(_token(match.lastgroup, match.group(), line, column, spaced, line != line_before))
-        at, spaced, line_before = match.end(), False, line
+        found.append(_token(Kind[group], written, line, column, spaced, line != line_before))
+        at, spaced, line_before = at + len(written), False, line
     line = bisect_right(lines, len(text))
     found.append(Token(Kind.END, "", line, len(text) - lines[line - 1] + 1, spaced, line != line_before))
     return found
 
 
-def _token(group: str | None, written: str, line: int, column: int, spaced: bool, first: bool) -> Token:
-    kind = Kind[group or "MARK"]
+def _next(text: str, at: int) -> tuple[str, str]:
+    """The name of the group that matches at `at`, and what it matches."""
+    if text[at] == "#" and (at == 0 or text[at - 1].isspace()):
+        comment = _HASH.match(text, at)
+        assert comment is not None
+        alone = not text[text.rfind("\n", 0, at) + 1 : at].strip()
+        return ("DIRECTIVE" if alone and comment["DIRECTIVE"] else "BLANK"), comment.group().rstrip()
+    match = _TOKEN.match(text, at)
+    assert match is not None, "any character is at least a sign"
+    return match.lastgroup or "MARK", match.group()
+
+
+def _token(kind: Kind, written: str, line: int, column: int, spaced: bool, first: bool) -> Token:
     match kind:
         case Kind.STRING | Kind.COMMAND:
             written = written[1:-1]
@@ -179,7 +190,7 @@ def _value_of(token: Token, values: Mapping[str, str], name: str, within: tuple[
         return [token]
     if token.text in within:
         raise ScriptError(
-            name, token.line, token.column, f"expected a name that is not defined by itself, found {token.text}."
+            name, token.line, token.column, f"expected a name that is not defined by itself, found '{token.text}'."
         )
     result: list[Token] = []
     for number, inner in enumerate(tokens_of(value, f"{name}, the value of {token.text}")[:-1]):

@@ -1,15 +1,15 @@
 """What a packet script says, as frozen values: the abstract syntax of packetdrill's script language.
 
 A script is a list of events in time. An event is a packet that arrives from outside (`<`), a packet that is expected to
-leave (`>`), a system call with the answer it is expected to give, an assertion in Python (``%{ }%``), or a shell command
-(in backquotes). Times are absolute, or relative to the event before; a packet that is expected may also come at any
-time, or within a range. Sequence numbers are relative to each side's initial one, as everywhere in that language:
+leave (`>`), a system call with the answer it is expected to give, an assertion in Python (``%{ }%``), or a command for
+a shell (in backquotes). Times are absolute, or relative to the event before; a packet that is expected may also come at
+any time, or within a range. Sequence numbers are relative to each side's initial one, as everywhere in that language:
 ``1:1001(1000)`` are the first thousand bytes.
 
 Arguments and answers of calls are a small expression language: numbers, symbols joined by ``|``, strings, arrays,
-structures, and ``...`` for "whatever it is". Symbols are kept by name here; what `SOL_SOCKET` is, and which calls exist,
-is for whoever runs the script. What is recognized but not supported stands in the script as `Unsupported`, so that it
-can be counted apart from what is wrong.
+structures, and ``...`` for "whatever it is". Symbols are kept by name here; what `SOL_SOCKET` is, and which calls there
+are, is for whoever runs the script. What is recognized but not supported stands in the script as `Unsupported`, so that
+it can be counted apart from what is wrong.
 
 Values compare by what they say: the line on which something stands does not count. Integers are exact, times are
 nanoseconds, sizes bytes.
@@ -255,9 +255,7 @@ class AccurateEcn:
     """``e0b``, ``ceb`` or ``e1b``, and its 24 bits."""
 
 
-TcpOption = (
-    Mss | Scale | SackPermitted | Sack | Timestamps | Nop | EndOfOptions | FastOpen | Md5 | AccurateEcn
-)
+TcpOption = Mss | Scale | SackPermitted | Sack | Timestamps | Nop | EndOfOptions | FastOpen | Md5 | AccurateEcn
 
 
 def option_length(option: TcpOption) -> int:
