@@ -49,12 +49,12 @@ def delayed(seconds: float) -> Fate:
 
 @attrs.frozen(eq=False)
 class Passing:
-    """A packet about to enter a path: `number` counts from 1 in its direction."""
+    """A packet about to enter a path: `number` counts from 1 in its direction. On a bridge to a kernel it is bytes."""
 
     number: int
     source: str
     target: str
-    packet: Packet
+    packet: Packet | bytes
     at_ns: int
 
 

@@ -224,6 +224,7 @@ def test_what_has_no_bytes_is_refused() -> None:
         {"options": (UnknownOption(1, b""),)},
     ):
         refused(IpPacket(A, B, attrs.evolve(syn, **fields)))
+    refused(IpPacket(A, B, attrs.evolve(syn, options=(Nop(),) * 41)))
     for fields in ({"ttl": 256}, {"flow_label": 1}, {"fragment_offset": 4}, {"options": bytes(44)}, {"dst": "nobody"}):
         refused(attrs.evolve(IpPacket(A, B, syn), **fields))
     for fields in ({"tos": 256}, {"dont_fragment": True}, {"options": b"\1"}, {"checksum": 0}, {"identification": 1}):

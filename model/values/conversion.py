@@ -1,0 +1,201 @@
+"""Between what the model thinks in and what a wire carries: `Segment`, `Datagram`, `PortUnreachable` and `IpPacket`.
+
+Two things are lost on the way to a wire and have to be remembered to get them back. Sequence numbers keep 32 of their
+bits: a number is found again as the one nearest to where the direction has got to, which is right as long as a segment
+is less than 2**31 bytes off (RFC 9293 §3.4; windows are at most 2**30, RFC 7323 §2.2). And a window is shifted by
+what its sender offered in its SYN, if both SYNs made an offer (RFC 7323 §2.2): until both have been seen, nothing is
+shifted, and the window of a SYN never is.
+
+A run of segments that travels as one in the model is as many packets: FIN and PSH belong to the last
+(`tcp_gso_segment`).
+
+A `Conversion` has seen one place on one wire: every packet that passed there, in order, in whichever direction of
+conversion. What the model has no word for yet is not there after the way through it: urgent data, ECN, timestamps,
+unknown options; `Segment` will get fields for them, and the two functions that translate options are the place where
+they go.
+
+Not here: bytes (wire.py); fragments; which addresses and identification numbers a host would choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from .addresses import Address
+from .constants import IPPROTO_UDP, TcpFlag
+from .packets import (
+    Icmp,
+    IcmpError,
+    IpPacket,
+    Mss,
+    Nop,
+    Option,
+    Quoted,
+    Sack,
+    SackPermitted,
+    Tcp,
+    Udp,
+    WindowScale,
+    icmp_error,
+)
+from .segments import Datagram, Packet, PortUnreachable, Segment
+from .wire import decode_quoted, error_about
+
+SCALE_MAX = 14
+"""RFC 7323 §2.3: a larger offer counts as this one."""
+_MODULUS = 1 << 32
+_SYN, _FIN, _PSH, _ACK = int(TcpFlag.SYN), int(TcpFlag.FIN), int(TcpFlag.PSH), int(TcpFlag.ACK)
+_KNOWN = sum(TcpFlag)
+
+
+def unwrap(number: int, near: int) -> int:
+    """The whole number that is `number` modulo 2**32 and nearest to `near`; of two, the lower."""
+    return near + (number - near + (1 << 31)) % _MODULUS - (1 << 31)
+
+
+@attrs.define
+class _Direction:
+    """What was seen of one direction of a connection."""
+
+    scale: int | None = None
+    """What its SYN offered."""
+    reached: int | None = None
+    """The highest sequence number behind a segment, as the model counts."""
+
+
+class Conversion:
+    """What has to be remembered to translate between the model's packets and those of a wire, in either direction."""
+
+    def __init__(self) -> None:
+        self._directions: dict[tuple[Address, Address], _Direction] = {}
+        self._datagrams: dict[tuple[Address, Address], Datagram] = {}
+
+    # ------------------------------------------------------------ to the wire
+
+    def packets(self, packet: Packet) -> list[IpPacket]:
+        """The packets that the model's `packet` is on a wire: one, or as many as a run has segments.
+
+        A window larger than its scale can express is sent as the largest that it can.
+        """
+        match packet:
+            case Segment():
+                return [self._tcp(part) for part in _cut(packet)]
+            case Datagram(src, dst, data):
+                self._datagrams[src, dst] = packet
+                return [IpPacket(src[0], dst[0], Udp(src[1], dst[1], data), dont_fragment=True)]
+            case PortUnreachable(src, dst):
+                offending = self._datagrams.get((src, dst), Datagram(src, dst, b""))
+                (quoted,) = self.packets(offending)
+                return [error_about(quoted, IcmpError.PORT_UNREACHABLE)]
+
+    def _tcp(self, segment: Segment) -> IpPacket:
+        src, dst = segment.src, segment.dst
+        self._note(segment)
+        window = min(segment.window >> self._shift(segment), 0xFFFF)
+        ports, ack = (src[1], dst[1]), segment.ack % _MODULUS
+        options = tuple(_options(segment))
+        tcp = Tcp(*ports, segment.seq % _MODULUS, ack, segment.flags, window, options=options, data=segment.data)
+        return IpPacket(src[0], dst[0], tcp, dont_fragment=True)
+
+    # ------------------------------------------------------------ from the wire
+
+    def packet(self, ip: IpPacket, *, seq_near: int | None = None, ack_near: int | None = None) -> Packet | None:
+        """What an IP packet is to the model; None for what it has no word for.
+
+        The whole sequence and acknowledgement numbers are those nearest to `seq_near` and `ack_near`; without them,
+        nearest to where the two directions have got to; if nothing was seen of one yet, the 32 bits as they are.
+        """
+        match ip.payload:
+            case Tcp() as tcp:
+                return self._segment(ip, tcp, seq_near, ack_near)
+            case Udp(src_port, dst_port, data):
+                datagram = Datagram((ip.src, src_port), (ip.dst, dst_port), data)
+                self._datagrams[datagram.src, datagram.dst] = datagram
+                return datagram
+            case Icmp() if icmp_error(ip) is IcmpError.PORT_UNREACHABLE:
+                match decode_quoted(ip.payload.data):
+                    case Quoted(src, dst, protocol, src_port, dst_port) if protocol == IPPROTO_UDP:
+                        return PortUnreachable((src, src_port), (dst, dst_port))
+        return None
+
+    def _segment(self, ip: IpPacket, tcp: Tcp, seq_near: int | None, ack_near: int | None) -> Segment:
+        src, dst = (ip.src, tcp.src_port), (ip.dst, tcp.dst_port)
+        there, back = self._directions.get((src, dst)), self._directions.get((dst, src))
+        if seq_near is None:
+            seq_near = None if there is None or tcp.flags & _SYN else there.reached
+        if ack_near is None:
+            ack_near = None if back is None else back.reached
+        seq = unwrap(tcp.seq, tcp.seq if seq_near is None else seq_near)
+        ack = unwrap(tcp.ack, tcp.ack if ack_near is None else ack_near) if tcp.flags & _ACK else 0
+        segment = Segment(src, dst, seq, ack, tcp.flags & _KNOWN, tcp.window, tcp.data)
+        segment = _with_options(segment, tcp.options)
+        self._note(segment)
+        return attrs.evolve(segment, window=tcp.window << self._shift(segment))
+
+    # ------------------------------------------------------------ what is remembered
+
+    def forget(self, one: Address, other: Address) -> None:
+        """Nothing more is known of what passed between two addresses."""
+        for known in (self._directions, self._datagrams):
+            known.pop((one, other), None)
+            known.pop((other, one), None)
+
+    def _note(self, segment: Segment) -> None:
+        direction = self._directions.setdefault((segment.src, segment.dst), _Direction())
+        if segment.flags & _SYN:
+            direction.scale, direction.reached = segment.scale, segment.end
+        elif direction.reached is None or segment.end > direction.reached:
+            direction.reached = segment.end
+
+    def _shift(self, segment: Segment) -> int:
+        """By how many bits the window of `segment` is shifted on the wire."""
+        there = self._directions.get((segment.src, segment.dst))
+        back = self._directions.get((segment.dst, segment.src))
+        if segment.flags & _SYN or there is None or back is None or there.scale is None or back.scale is None:
+            return 0
+        return min(there.scale, SCALE_MAX)
+
+
+def _cut(segment: Segment) -> Iterator[Segment]:
+    """The segments of a run, or the one that it is."""
+    size, data = segment.segment_size, segment.data
+    if not 0 < size < len(data):
+        yield segment
+        return
+    for at in range(0, len(data), size):
+        last = at + size >= len(data)
+        flags = segment.flags if last else segment.flags & ~(_FIN | _PSH)
+        yield attrs.evolve(segment, seq=segment.seq + at, flags=flags, data=data[at : at + size], segment_size=0)
+
+
+def _options(segment: Segment) -> Iterator[Option]:
+    """A segment's options in the order and with the padding of Linux without timestamps (`tcp_options_write`)."""
+    if segment.mss is not None:
+        yield Mss(segment.mss)
+    if segment.sack_permitted:
+        yield from (Nop(), Nop(), SackPermitted())
+    if segment.scale is not None:
+        yield from (Nop(), WindowScale(segment.scale))
+    if segment.sack:
+        yield from (Nop(), Nop(), Sack(tuple((a % _MODULUS, b % _MODULUS) for a, b in segment.sack)))
+
+
+def _with_options(segment: Segment, options: tuple[Option, ...]) -> Segment:
+    """The segment with what its options say: the last of a kind counts, and most count on a SYN only
+    (`tcp_parse_options`).
+    """
+    syn = bool(segment.flags & _SYN)
+    mss, scale, permitted, sack = segment.mss, segment.scale, False, segment.sack
+    for option in options:
+        match option:
+            case Mss(size) if syn and size:
+                mss = size
+            case WindowScale(shift) if syn:
+                scale = min(shift, SCALE_MAX)
+            case SackPermitted() if syn:
+                permitted = True
+            case Sack(blocks):
+                sack = tuple((unwrap(a, segment.ack), unwrap(b, segment.ack)) for a, b in blocks)
+    return attrs.evolve(segment, mss=mss, scale=scale, sack_permitted=permitted, sack=sack)
