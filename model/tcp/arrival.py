@@ -62,12 +62,14 @@ SYNCHRONIZED_PHASES = (
     E.SEGMENT_SEQUENCE, E.SEGMENT_RESET, E.SEGMENT_SYN, E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_FIN,
     E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
 )  # fmt: skip
+PREDICTED_PHASES = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
+"""What is left to ask of a segment that is as foreseen."""
 
 
 def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Process one segment: each phase in turn, until one of them is done with it."""
     tcb.predicted = tcb.predicts and _is_predicted(tcb, segment)
-    for phase in PHASES.get(tcb.state, SYNCHRONIZED_PHASES):
+    for phase in PREDICTED_PHASES if tcb.predicted else PHASES.get(tcb.state, SYNCHRONIZED_PHASES):
         if TCP.offer(host.trail, phase, tcb, segment, host):
             return
         if tcb.out_of_order and phase is E.SEGMENT_FIN:
@@ -261,41 +263,7 @@ _ACKED = {
 
 
 @TCP.rule(
-    on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: seg.ack > tcb.snd_nxt,
-    cite="RFC 9293 §3.10.7.4, fifth", unconfirmed="on loopback nobody acknowledges what was not sent",
-)  # fmt: skip
-def ack_of_the_future(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """It acknowledges something not sent yet: an acknowledgement goes back and the segment is dropped."""
-    tcb.drops += segment.merged
-    challenge(tcb, host)
-    return DROP
-
-
-@TCP.rule(
-    on=E.SEGMENT_ACK, stays=SYNCHRONIZED,
-    when=lambda tcb, seg, host: seg.ack < tcb.snd_una - min(tcb.max_window, tcb.snd_una - tcb.iss - 1),
-    cite="RFC 5961 §5.2; tcp_ack", unconfirmed="on loopback nobody repeats an acknowledgement of long ago",
-)  # fmt: skip
-def ack_of_long_ago(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """It is older than anything the peer can have meant: it may be forged, and is answered and dropped."""
-    tcb.drops += segment.merged
-    challenge(tcb, host)
-    return DROP
-
-
-@TCP.rule(
-    on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: seg.ack < tcb.snd_una,
-    cite="RFC 9293 §3.10.7.4, fifth: a duplicate can be ignored; tcp_ack",
-    unconfirmed="on loopback acknowledgements come in order",
-)  # fmt: skip
-def ack_is_old(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """A later acknowledgement overtook it: it says nothing new, but its text may be."""
-    tcb.probes = 0
-    tcb.heard_ns = host.now_ns
-
-
-@TCP.rule(
-    on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: seg.ack > tcb.snd_una,
+    on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: tcb.snd_una < seg.ack <= tcb.snd_nxt,
     shows={SEND_BUFFER: _ACKED}, cite="RFC 9293 §3.10.7.4, fifth: SND.UNA < SEG.ACK =< SND.NXT",
 )  # fmt: skip
 def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -343,13 +311,50 @@ def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
             tcb.ran_full = False
 
 
-@TCP.rule(on=E.SEGMENT_ACK, stays=SYNCHRONIZED, cite="RFC 9293 §3.10.7.4, fifth: window update")
+@TCP.rule(
+    on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: seg.ack == tcb.snd_una,
+    cite="RFC 9293 §3.10.7.4, fifth: window update",
+)  # fmt: skip
 def ack_updates_window(tcb: Tcb, segment: Segment, host: Host) -> None:
     """It acknowledges nothing new, but may say that the window has changed, or that something is missing."""
     tcb.probes = 0
     tcb.heard_ns = host.now_ns
     _update_window(tcb, segment, host)
     _look_for_loss(tcb, segment, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: seg.ack > tcb.snd_nxt,
+    cite="RFC 9293 §3.10.7.4, fifth", unconfirmed="on loopback nobody acknowledges what was not sent",
+)  # fmt: skip
+def ack_of_the_future(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It acknowledges something not sent yet: an acknowledgement goes back and the segment is dropped."""
+    tcb.drops += segment.merged
+    challenge(tcb, host)
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_ACK, stays=SYNCHRONIZED,
+    when=lambda tcb, seg, host: seg.ack < tcb.snd_una - min(tcb.max_window, tcb.snd_una - tcb.iss - 1),
+    cite="RFC 5961 §5.2; tcp_ack", unconfirmed="on loopback nobody repeats an acknowledgement of long ago",
+)  # fmt: skip
+def ack_of_long_ago(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It is older than anything the peer can have meant: it may be forged, and is answered and dropped."""
+    tcb.drops += segment.merged
+    challenge(tcb, host)
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_ACK, stays=SYNCHRONIZED,
+    cite="RFC 9293 §3.10.7.4, fifth: a duplicate can be ignored; tcp_ack",
+    unconfirmed="on loopback acknowledgements come in order",
+)  # fmt: skip
+def ack_is_old(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """A later acknowledgement overtook it: it says nothing new, but its text may be."""
+    tcb.probes = 0
+    tcb.heard_ns = host.now_ns
 
 
 def _update_window(tcb: Tcb, segment: Segment, host: Host) -> None:
