@@ -50,14 +50,8 @@ RECEIVE_WINDOW = Choice(
     "and what the kernel keeps reserved for a socket, are not modelled yet",
 )
 
-RECEIVE_MEMORY = Choice(
-    "receive_memory",
-    "whether a segment is kept that finds the receive buffer over its limit: the kernel first collapses buffers that "
-    "are small or partly read, which is not modelled yet",
-)
-
-CHOICES = (EPHEMERAL_PORT, INITIAL_SEQUENCE, TIMER_HAS_FIRED, SEND_ROOM, RECEIVE_WINDOW, RECEIVE_MEMORY)
-AMOUNTS = (SEND_ROOM, RECEIVE_WINDOW, RECEIVE_MEMORY)
+CHOICES = (EPHEMERAL_PORT, INITIAL_SEQUENCE, TIMER_HAS_FIRED, SEND_ROOM, RECEIVE_WINDOW)
+AMOUNTS = (SEND_ROOM, RECEIVE_WINDOW)
 """Choices that stand in for amounts of a stream. Once one was asked, how many bytes moved is only known within a
 range.
 """

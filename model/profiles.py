@@ -89,6 +89,13 @@ class Profile:
     """Share of a receive buffer that is advertised as window at first, in 1/256 (TCP_DEFAULT_SCALING_RATIO)."""
     window_scale: int
     """Window scale offered when SO_RCVBUF was not set: log2(tcp_rmem[2]) - 15."""
+    buffer_descriptor: int
+    buffer_trailer: int
+    """Of a buffer's overhead, what lies outside its head, and what lies behind the data in it (struct sk_buff, struct
+    skb_shared_info).
+    """
+    collapsed_max: int
+    """Bytes of data in one buffer when a receive queue is collapsed (SKB_MAX_ORDER)."""
     head_room: int
     """Bytes of data that the head of a TCP buffer holds behind its headers (SKB_SMALL_HEAD_SIZE - MAX_TCP_HEADER)."""
     fragments_max: int
@@ -147,6 +154,9 @@ LINUX = Profile(
     buffer_overhead=832,
     window_ratio=128,
     window_scale=10,
+    buffer_descriptor=256,
+    buffer_trailer=320,
+    collapsed_max=3776,
     head_room=64,
     fragments_max=17,
     page_fragment=32768,

@@ -69,7 +69,7 @@ def test_every_choice_has_a_reason_and_a_name_in_the_decisions() -> None:
     decisions = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
     for choice in CHOICES:
         assert len(choice.reason) > 20
-    for name in ("receive_window", "send_room", "receive_memory"):
+    for name in ("receive_window", "send_room"):
         assert name in decisions
 
 

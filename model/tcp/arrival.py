@@ -13,7 +13,6 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from ..choices import RECEIVE_MEMORY
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
 from . import congestion, memory, order, recovery
@@ -42,7 +41,6 @@ from .windows import (
     may_predict,
     note_data,
     select_window,
-    window_from_space,
 )
 
 if TYPE_CHECKING:
@@ -59,10 +57,10 @@ PHASES = {
     S.CLOSED: (E.SEGMENT_SEQUENCE,),
 }
 SYNCHRONIZED_PHASES = (
-    E.SEGMENT_SEQUENCE, E.SEGMENT_RESET, E.SEGMENT_SYN, E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_FIN,
-    E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
+    E.SEGMENT_SEQUENCE, E.SEGMENT_RESET, E.SEGMENT_SYN, E.SEGMENT_ACK, E.SEGMENT_MEMORY, E.SEGMENT_TEXT,
+    E.SEGMENT_FIN, E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
 )  # fmt: skip
-PREDICTED_PHASES = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
+PREDICTED_PHASES = (E.SEGMENT_ACK, E.SEGMENT_MEMORY, E.SEGMENT_TEXT, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
 """What is left to ask of a segment that is as foreseen."""
 
 
@@ -278,7 +276,7 @@ def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> None:
     while tcb.unacked and tcb.unacked[0].end <= segment.ack:
         buffer = tcb.unacked.popleft()
         sent_ns = None if buffer.sent_again else buffer.sent_ns
-        recovery.forget(tcb, buffer)
+        recovery.forget(tcb, buffer, host)
         memory.let_go(tcb, buffer, host)
     recovery.trim_acknowledged(tcb)
     if tcb.recovery is not Recovery.OPEN and tcb.snd_una >= tcb.recover:
@@ -447,27 +445,42 @@ def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The receive buffer is over its limit, which was set and so cannot grow. A predicted segment that fits the page
-    of memory begun already is not asked.
+    """The receive buffer is over its limit. A predicted segment that fits the page of memory begun already is not
+    asked.
     """
-    if tcb.rmem <= tcb.rcvbuf or segment.seq > tcb.rcv_nxt or not tcb.rcvbuf_locked:
+    if tcb.rmem <= tcb.rcvbuf or not (_new_text(tcb, segment) or segment.flags & _FIN):
         return False
     return not tcb.predicted or segment.truesize > -(tcb.rmem + tcb.wmem) % host.profile.page
 
 
-def _note_no_memory(tcb: Tcb, host: Host) -> None:
-    """The window is closed, an acknowledgement says so at once, and later windows are small (`tcp_prune_queue`)."""
-    if any(buffer.offset or window_from_space(tcb, buffer.truesize) > buffer.length for buffer in tcb.received):
-        host.choose(RECEIVE_MEMORY, 0, 1, 0, tcb.number)
+@TCP.rule(
+    on=E.SEGMENT_MEMORY, stays=OPEN,
+    when=lambda tcb, seg, host: not tcb.rcvbuf_locked and _finds_no_memory(tcb, seg, host),
+    cite="tcp_clamp_window", unconfirmed="on loopback the window closes before so much is received",
+)  # fmt: skip
+def receive_buffer_grows(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The program did not say how large it is to be: it grows to what it holds."""
+    tcb.quick = 0
+    tcb.rcvbuf = min(tcb.rmem, host.profile.tcp_rmem[2])
+
+
+@TCP.rule(on=E.SEGMENT_MEMORY, stays=OPEN, when=_finds_no_memory, cite="tcp_prune_queue, tcp_clamp_window")
+def receive_buffer_is_collapsed(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """What waits to be read is copied into as little memory as it needs, and later windows are small."""
     tcb.quick = 0
     tcb.rcv_ssthresh = min(tcb.window_clamp, 2 * tcb.advertised_mss)
+    memory.collapse(tcb, host.profile)
+
+
+def _note_no_memory(tcb: Tcb, host: Host) -> None:
+    """The window is closed, and an acknowledgement says so at once."""
     tcb.predicts = False
     tcb.no_room = tcb.ack_now = tcb.ack_scheduled = True
 
 
 @TCP.rule(
     on=E.SEGMENT_TEXT, stays=OPEN,
-    when=lambda tcb, seg, host: _new_text(tcb, seg) and _finds_no_memory(tcb, seg, host),
+    when=lambda tcb, seg, host: seg.seq <= tcb.rcv_nxt and _new_text(tcb, seg) and _finds_no_memory(tcb, seg, host),
     cite="RFC 9293 §3.10.7.4, seventh; tcp_try_rmem_schedule",
 )  # fmt: skip
 def text_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -478,7 +491,7 @@ def text_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 @TCP.rule(
     on=E.SEGMENT_TEXT, stays=OPEN,
-    when=lambda tcb, seg, host: not seg.data and bool(seg.flags & _FIN) and _finds_no_memory(tcb, seg, host),
+    when=lambda tcb, seg, host: seg.seq == tcb.rcv_nxt and not seg.data and _finds_no_memory(tcb, seg, host),
     cite="tcp_data_queue",
 )  # fmt: skip
 def fin_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -493,9 +506,6 @@ def fin_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
 )  # fmt: skip
 def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
     """In order and in the window: the bytes wait for the reader."""
-    if tcb.rmem > tcb.rcvbuf and not tcb.rcvbuf_locked:
-        tcb.rcvbuf = min(tcb.rmem, host.profile.tcp_rmem[2])
-        tcb.quick = 0
     skip = tcb.rcv_nxt - segment.seq
     if skip:
         tcb.duplicate = (segment.seq, tcb.rcv_nxt)

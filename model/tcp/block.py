@@ -85,6 +85,8 @@ class InBuffer:
     truesize: int
     pages: list[Run]
     shared: int
+    head: int
+    """Bytes that fit into its head, where it has no pages."""
     fin: bool = False
     offset: int = 0
     """Bytes of it that were read already; its memory stays charged until all of them are."""
@@ -189,6 +191,8 @@ class Tcb(Endpoint):
     """Segments in these conditions, of those in flight."""
     newest_sent: tuple[int, int] = (0, 0)
     """When the latest segment that is known to have arrived was sent, and its end."""
+    newest_trip_ns: int = 0
+    """How long that one's acknowledgement took."""
     out_of_order: list[Segment] = attrs.Factory(list)
     """What arrived behind a gap, by number."""
     sack_blocks: list[Run] = attrs.Factory(list)

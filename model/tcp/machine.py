@@ -46,6 +46,8 @@ class TcpEvent(IntEnum):
     """An acknowledgement that may tell of a loss."""
     OUR_FIN_ACKED = auto()
     """Everything we had to send was acknowledged, our FIN included."""
+    SEGMENT_MEMORY = auto()
+    """Is there memory for what the segment carries?"""
     SEGMENT_TEXT = auto()
     SEGMENT_FIN = auto()
     SEGMENT_PUSH = auto()

@@ -15,7 +15,7 @@ Sent bytes are copied to page fragments of 32 KiB that all sockets of a program 
 next byte goes; a `Run` is where some bytes lie. A buffer holds at most 17 runs, and two are one only if they lie side
 by side on one page. A page that no buffer holds bytes of any more is begun anew.
 
-Not here: pruning and collapsing a receive queue that is over its limit; limits over all sockets (tcp_mem).
+Not here: throwing away what is out of order; limits over all sockets (tcp_mem).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import attrs
 
 from ..values.segments import Run, Segment
 from .block import InBuffer, OutBuffer, Recovery, Tcb
+from .windows import window_from_space
 
 if TYPE_CHECKING:
     from ..profiles import Profile
@@ -142,12 +143,15 @@ def condensed(segment: Segment, host: Host) -> Segment:
     return segment
 
 
-def cost_of_joining(length: int, pages: Sequence[Run], segment: Segment, profile: Profile) -> int | None:
+def cost_of_joining(
+    length: int, pages: Sequence[Run], head: int, segment: Segment, profile: Profile
+) -> int | None:  # fmt: skip
     """What it costs, in bytes of memory, to put `segment` behind `length` bytes that lie in `pages`, or in their
-    buffer's head if there are none. None: it must stay a buffer of its own (`skb_try_coalesce`).
+    buffer's head, which holds `head` bytes, if there are none. None: it must stay a buffer of its own
+    (`skb_try_coalesce`).
     """
     size = len(segment.data)
-    if size <= (0 if pages else max(profile.head_room - length, 0)):
+    if size <= (0 if pages else max(head - length, 0)):
         return 0
     in_head = size - sum(end - begin for begin, end in segment.pages)
     if in_head > 0 or len(pages) + len(segment.pages) > profile.fragments_max:
@@ -163,7 +167,7 @@ def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Hos
     tail = tcb.received[-1] if tcb.received else None
     more = None
     if tail is not None and tail.shared not in host.held and not tail.fin:
-        more = cost_of_joining(tail.length, tail.pages, segment, host.profile)
+        more = cost_of_joining(tail.length, tail.pages, tail.head, segment, host.profile)
     if tail is not None and more is not None:
         tail.chunks.append(data)
         tail.length += len(data)
@@ -173,10 +177,41 @@ def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Hos
         tail.truesize += more
         tcb.rmem += more
     else:
-        tcb.received.append(InBuffer(seq, [data], len(data), segment.truesize, [*segment.pages], segment.buffer, fin))
+        pages, head = [*segment.pages], host.profile.head_room
+        tcb.received.append(InBuffer(seq, [data], len(data), segment.truesize, pages, segment.buffer, head, fin))
         tcb.rmem += segment.truesize
     tcb.rcv_nxt = seq + len(data) + fin
     tcb.fin_received = tcb.fin_received or fin
+
+
+def collapse(tcb: Tcb, profile: Profile) -> None:
+    """Copy what waits to be read into buffers that it fills, from the first that is read in part or mostly overhead
+    (`tcp_collapse`). A buffer with a FIN is left as it is, and what is behind it.
+    """
+    queue = list(tcb.received)
+    start, index = tcb.copied_seq, 0
+    while index < len(queue):
+        buffer = queue[index]
+        wasteful = window_from_space(tcb, buffer.truesize) > buffer.length or buffer.seq < start
+        if wasteful and not buffer.fin:
+            break
+        start = buffer.seq + buffer.length + buffer.fin
+        index += 1
+    if index == len(queue):
+        return
+    stop = next((at for at in range(index, len(queue)) if queue[at].fin), len(queue))
+    data = b"".join(chunk for buffer in queue[index:stop] for chunk in buffer.chunks)[start - queue[index].seq :]
+    tcb.received.clear()
+    tcb.received.extend(queue[:index])
+    for at in range(0, len(data), profile.collapsed_max):
+        part = data[at : at + profile.collapsed_max]
+        size = profile.buffer_overhead - profile.buffer_descriptor
+        while size < -(-len(part) // 64) * 64 + profile.buffer_trailer:
+            size = 1 << size.bit_length()
+        truesize, head = size + profile.buffer_descriptor, size - profile.buffer_trailer
+        tcb.received.append(InBuffer(start + at, [part], len(part), truesize, [], 0, head))
+    tcb.received.extend(queue[stop:])
+    tcb.rmem = sum(buffer.truesize for buffer in tcb.received) + sum(kept.truesize for kept in tcb.out_of_order)
 
 
 def take_received(tcb: Tcb, wanted: int) -> bytes:

@@ -3,14 +3,16 @@
 Every buffer in `unacked` is in one of four conditions: on its way, *sacked* (the peer has it, out of order), *lost*, or
 *resent*. The segments that are really in the network are `Tcb.pipe`, and the congestion window limits them (RFC 6675).
 
-Loss shows in two ways. Three segments that were sent later have arrived: then everything sent before the latest of
-them is lost, by the order of sending and not of numbers, so that a lost retransmission shows too (RFC 8985, with a
-reordering window of nothing). Or nothing comes back for a retransmission time-out: then all that was not sacked is.
+Loss shows in two ways. Something that was sent later has arrived, and since then a round trip has passed, and an eighth
+of one for packets that overtake each other; once three have arrived, without that eighth. Later is by the order of
+sending and not of numbers, so that a lost retransmission shows too (RFC 8985). Or nothing comes back for a
+retransmission time-out: then all that was not sacked is lost.
 
 A peer without SACK tells by duplicate acknowledgements, each of which is taken for one segment that arrived somewhere
 (RFC 6582).
 
-Not here: proportional rate reduction, undoing a needless reduction (F-RTO, D-SACK), a reordering window.
+Not here: proportional rate reduction, undoing a needless reduction (F-RTO, D-SACK), a timer for the reordering window,
+which is looked at with the next acknowledgement only.
 """
 
 from __future__ import annotations
@@ -49,11 +51,17 @@ def cut_unacked(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> OutBuffer:
     return rest
 
 
-def forget(tcb: Tcb, buffer: OutBuffer) -> None:
+def forget(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     """A buffer is acknowledged, in whatever condition it is."""
     _count(tcb, buffer, -buffer.segments)
     tcb.in_flight -= buffer.segments
-    tcb.newest_sent = max(tcb.newest_sent, (buffer.sent_ns, buffer.end))
+    _has_arrived(tcb, buffer, host)
+
+
+def _has_arrived(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
+    if (buffer.sent_ns, buffer.end) > tcb.newest_sent:
+        tcb.newest_sent = buffer.sent_ns, buffer.end
+        tcb.newest_trip_ns = host.now_ns - buffer.sent_ns
 
 
 def trim_acknowledged(tcb: Tcb) -> None:
@@ -117,28 +125,29 @@ def _note_block(tcb: Tcb, begin: int, end: int, host: Host) -> None:
                 cut_unacked(tcb, buffer, end - buffer.seq, host)
             else:
                 continue
-        tcb.newest_sent = max(tcb.newest_sent, (buffer.sent_ns, buffer.end))
+        _has_arrived(tcb, buffer, host)
         _set(tcb, buffer, sacked=True)
 
 
-def _find_lost(tcb: Tcb) -> None:
-    """Mark what was sent before the latest that arrived, once three have arrived out of order."""
-    if tcb.sacked_out < DUPLICATES and tcb.recovery is Recovery.OPEN:
-        return
+def _find_lost(tcb: Tcb, host: Host) -> None:
+    """Mark what must be lost, seeing what was sent later and has arrived (`tcp_rack_detect_loss`)."""
+    many = tcb.sacked_out >= DUPLICATES or tcb.recovery is not Recovery.OPEN
     if not tcb.sack_permitted:
-        if not tcb.unacked[0].lost:
+        if many and not tcb.unacked[0].lost:
             _set(tcb, tcb.unacked[0], lost=True)
         return
+    latest_ns = host.now_ns - tcb.newest_trip_ns - (0 if many else tcb.srtt_ns // 8)
     for buffer in tcb.unacked:
         waits = buffer.sacked or (buffer.lost and not buffer.resent)
-        if not waits and (buffer.sent_ns, buffer.end) < tcb.newest_sent:
+        if not waits and (buffer.sent_ns, buffer.end) < tcb.newest_sent and buffer.sent_ns <= latest_ns:
             _set(tcb, buffer, lost=True)
 
 
 def _shows_loss(tcb: Tcb, segment: Segment, host: Host) -> bool:
     if not tcb.unacked:
         return False
-    _find_lost(tcb)
+    if tcb.sacked_out or tcb.recovery is not Recovery.OPEN:
+        _find_lost(tcb, host)
     return tcb.lost_out > 0
 
 

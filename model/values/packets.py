@@ -118,6 +118,9 @@ class UnknownOption:
 class BrokenOptions:
     """The rest of a list from the first option on whose length is impossible: nothing of it is read
     (`tcp_parse_options`).
+
+    But a kernel that can check signatures looks for one first, and drops a segment whose list breaks while there is
+    room for one: with 18 bytes or more left for RFC 2385, with 5 for RFC 5925 (`tcp_parse_auth_options`; seen on 6.18).
     """
 
     data: bytes

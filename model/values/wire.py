@@ -6,8 +6,9 @@
 
 The checksum of the internet is the complement of a sum in ones' complement, that is modulo 65535 (RFC 1071). There
 zero has two notations, 0x0000 and 0xFFFF, and a receiver that sums everything up accepts either. So a checksum that
-is right but not the one that would be computed is kept in the packet, as is a wrong one if `decode` is told not to
-judge: a capture may have caught packets before the device that was to fill in their checksums.
+is right but not the one that would be computed is kept in the packet (Linux writes 0xFFFF for a zero that it computes
+in software, also in TCP: `skb_checksum_help`), as is a wrong one if `decode` is told not to judge: a capture may have
+caught packets before the device that was to fill in their checksums.
 
 A list of TCP options is read as `tcp_parse_options` reads it: a length less than two or beyond the header ends it and
 the rest is ignored; a known option with a length that is not its own is skipped. Neither makes the segment malformed.

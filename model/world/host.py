@@ -360,7 +360,7 @@ class Host:
         tail = tcb.backlog[-1] if tcb.backlog else None
         more = None
         if tail is not None and self._may_join(tail, segment):
-            more = memory.cost_of_joining(len(tail.data), tail.pages, segment, self.profile)
+            more = memory.cost_of_joining(len(tail.data), tail.pages, self.profile.head_room, segment, self.profile)
         if tail is None or more is None:
             tcb.backlog.append(segment)
             tcb.backlog_bytes += segment.truesize or overhead
