@@ -46,8 +46,8 @@ SEND_ROOM = Choice(
 )
 RECEIVE_WINDOW = Choice(
     "receive_window",
-    "how far the window reaches while a receive buffer is more than half full or was resized: collapsing a full queue, "
-    "and what the kernel keeps reserved for a socket, are not modelled yet",
+    "how far the window reaches while a receive buffer is more than half full or was resized: it grows and is rounded "
+    "in ways that are not modelled to the last case yet",
 )
 
 CHOICES = (EPHEMERAL_PORT, INITIAL_SEQUENCE, TIMER_HAS_FIRED, SEND_ROOM, RECEIVE_WINDOW)
