@@ -230,14 +230,18 @@ def _settle_ack(tcb: Tcb, host: Host) -> None:
     tcb.timers[Timer.DELAYED_ACK] = None
 
 
+def _acceptable_seq(tcb: Tcb) -> int:
+    """The number of a segment without data that the peer will find in its window (`tcp_acceptable_seq`)."""
+    end = tcb.snd_una + tcb.snd_wnd
+    return tcb.snd_nxt if tcb.snd_nxt - end < 1 << tcb.rcv_scale else end
+
+
 def send_ack(tcb: Tcb, host: Host, seq: int | None = None) -> None:
     """Send a bare acknowledgement with the window of this moment."""
     if tcb.state is TcpState.CLOSED:
         return
     if seq is None:
-        seq = min(tcb.snd_nxt, tcb.snd_una + tcb.snd_wnd)
-        if tcb.snd_nxt - seq < 1 << tcb.rcv_scale:
-            seq = tcb.snd_nxt
+        seq = _acceptable_seq(tcb)
     window = advertise_window(tcb, host)
     _settle_ack(tcb, host)
     sack: tuple[Run, ...] = ()
@@ -299,7 +303,7 @@ def send_fin(tcb: Tcb, host: Host) -> None:
 
 def send_reset(tcb: Tcb, host: Host) -> None:
     """Tell the peer that this connection is gone (`tcp_send_active_reset`)."""
-    host.transmit(Segment(tcb.local, tcb.remote, tcb.snd_nxt, tcb.rcv_nxt, _RST | _ACK, 0))
+    host.transmit(Segment(tcb.local, tcb.remote, _acceptable_seq(tcb), tcb.rcv_nxt, _RST | _ACK, 0))
 
 
 def reset_in_answer(segment: Segment, host: Host) -> None:
