@@ -518,6 +518,7 @@ def close_gives_up_connecting(tcb: Tcb, host: Host) -> None:
 def close_with_unread_bytes(tcb: Tcb, host: Host) -> None:
     """Received bytes were never read: the peer gets a reset instead of a FIN, because data was lost."""
     memory.discard_received(tcb)
+    host.leave_tables(tcb)
     send_reset(tcb, host)
     host.remove(tcb)
 

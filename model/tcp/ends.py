@@ -97,6 +97,7 @@ def abandon_children(listener: Tcb, host: Host) -> None:
         child = host.tcb(number)
         child.listener = None
         if child.state is not TcpState.CLOSED:
+            host.leave_tables(child)
             send_reset(child, host)
         host.remove(child)
     listener.accept_queue.clear()
