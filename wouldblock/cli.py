@@ -3,8 +3,8 @@
 A verb checks all that it was given before it begins to work, does the work, prints, and returns an exit status
 (front.py). What is heavy to import is imported by the verb that needs it.
 
-Not here: anything but options; each verb's work is in the module of its subject. `cases` and `explore`, `--pcap` and
-`--html` are not there yet.
+Not here: anything but options; each verb's work is in the module of its subject. `cases` and `explore` and `--html`
+are not there yet.
 """
 
 from __future__ import annotations
@@ -122,17 +122,24 @@ def check(
     help="The seed of the model's choices.",
 )
 @click.option("--trace", metavar="FILE", help="Write the trace as JSON Lines to FILE; only for a single scenario.")
+@click.option(
+    "--pcap", metavar="FILE", help="Write the packets as pcapng, for Wireshark, to FILE; only for a single scenario."
+)
 @_json_option("calls, answers and rules")
-def run(target: str, seed: int, trace: str | None, json_file: str | None) -> int:
+def run(target: str, seed: int, trace: str | None, pcap: str | None, json_file: str | None) -> int:
     """Run scenarios on the model only, in virtual time, and show every call with the rules behind its answer.
 
     \b
     Examples:
       wouldblock run examples/connecting.py
       wouldblock run examples/connecting.py::refused_then_asked_again --trace trace.jsonl
+      wouldblock run examples/closing.py::close_with_unread_data --pcap closing.pcapng
     """
     files.check_file(trace, "--trace")
-    return verbs.run(target, seed, trace, json_file)
+    files.check_file(pcap, "--pcap")
+    if pcap == files.STDOUT and files.STDOUT in (trace, json_file):
+        raise Stop("--pcap - writes bytes, which nothing else may be mixed with: let only one option have '-'.")
+    return verbs.run(target, seed, trace, pcap, json_file)
 
 
 @cli.command(short_help="List the rules of the model.")

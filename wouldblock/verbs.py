@@ -8,6 +8,7 @@ Not here: options and help (cli.py).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ import attrs
 import click
 
 from model.rules import ModelDefect
-from model.trace import to_json
+from model.trace import Trace, to_json
 from wouldblock import arms, files, rulebook, scenarios
 from wouldblock.front import AGREED, CONTRADICTED, UNUSABLE, Stop, screen, stderr_screen
 from wouldblock.scenarios import Run, Scenario
@@ -165,17 +166,18 @@ def _say(sentence: str) -> None:
 # -------------------------------------------------------------------------------------------------------------- run
 
 
-def run(target: str, seed: int, trace_file: str | None, json_file: str | None) -> int:
+def run(target: str, seed: int, trace_file: str | None, pcap_file: str | None, json_file: str | None) -> int:
     """`wouldblock run`: scenarios on the model only."""
     from wouldblock.output import print_run
 
     chosen = scenarios.load(target)
-    if trace_file is not None and len(chosen) > 1:
-        names = ", ".join(scenario.name for scenario in chosen)
-        raise Stop(
-            f"--trace takes one scenario, and {target} has {len(chosen)}: name one of {names} as {target}::NAME."
-        )
-    console = screen(json_file or trace_file)
+    for option, file in (("--trace", trace_file), ("--pcap", pcap_file)):
+        if file is not None and len(chosen) > 1:
+            names = ", ".join(scenario.name for scenario in chosen)
+            raise Stop(
+                f"{option} takes one scenario, and {target} has {len(chosen)}: name one of {names} as {target}::NAME."
+            )
+    console = screen(files.STDOUT if files.STDOUT in (json_file, trace_file, pcap_file) else None)
     runs: list[tuple[Scenario, Run]] = []
     failed = False
     for scenario in chosen:
@@ -190,8 +192,21 @@ def run(target: str, seed: int, trace_file: str | None, json_file: str | None) -
                 break
     if trace_file is not None:
         files.write(trace_file, "".join(f"{line}\n" for line in runs[0][1].trace.lines()))
+    if pcap_file is not None:
+        _write_pcap(pcap_file, runs[0][1].trace)
     files.write_json(json_file, {"seed": seed, "scenarios": [_run_json(scenario, done) for scenario, done in runs]})
     return UNUSABLE if failed else AGREED
+
+
+def _write_pcap(name: str, trace: Trace) -> None:
+    """The packets of a run as pcapng in the file `name`; ``-`` is standard output, which then takes bytes."""
+    from wouldblock.pcap import pcapng
+
+    if name == files.STDOUT:
+        sys.stdout.buffer.write(pcapng(trace))
+        sys.stdout.buffer.flush()
+    else:
+        files.write(name, pcapng(trace))
 
 
 def _run_json(scenario: Scenario, done: Run) -> dict[str, Any]:
