@@ -13,7 +13,7 @@ Sockets are named ``s1``, ``s2``, … in the order in which they came to be, so 
 written as ``{"bytes": length, "head": first sixteen in hex}``. Keys are sorted and nothing depends on hashing: the same
 seed gives the same bytes.
 
-Not here: what the events mean. Writing pcapng is for the wire.
+Not here: what the events mean; pcapng (wouldblock/pcap.py).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Sequence numbers are whole numbers that never wrap: the model counts on, and onl
 them modulo 2**32 (RFC 9293 §3.4). `window` is the value after scaling, in bytes, as the receiver of the segment
 understands it.
 
-Not here: encoding to bytes, IP, SACK, checksums.
+Not here: bytes, IP, checksums (packets.py, wire.py); timestamps, ECN, urgent data.
 """
 
 from __future__ import annotations
