@@ -20,6 +20,9 @@ VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 RULES_FROM = (options, arrival, calls, handshake, keepalive, recovery, timers, udp_calls)
 """The modules whose import declares rules."""
 
+for _machine in MACHINES:
+    _machine.sort_rules([module.__name__ for module in RULES_FROM])
+
 
 def all_rules() -> dict[str, Rule]:
     """Every rule by name. Names are unique across machines (a test holds that)."""

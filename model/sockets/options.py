@@ -138,9 +138,9 @@ def _tcp_info(tcb: Tcb, host: Host) -> bytes:
     words[3] = tcb.rcv_mss
     words[4] = len(tcb.accept_queue) if tcb.state is TcpState.LISTEN else tcb.in_flight
     words[5] = tcb.backlog_limit if tcb.state is TcpState.LISTEN else 0
-    words[18] = min(tcb.ssthresh, 0x7FFFFFFF)
-    words[19] = tcb.cwnd
-    words[20] = tcb.advertised_mss
+    words[17] = min(tcb.ssthresh, 0x7FFFFFFF)
+    words[18] = tcb.cwnd
+    words[19] = tcb.advertised_mss
     return _TCP_INFO.pack(*head, *words)
 
 

@@ -11,7 +11,7 @@ agrees.
 
 The kernel is looked at socket by socket, and on a busy machine it delivers packets a moment after the call that sent
 them (by ksoftirqd). So a first look may show no one moment, or an unfinished one. Where answers agree and looks do
-not, the kernel is given a few milliseconds of rest and looked at again; real differences are still there. Such steps
+not, the kernel is given a millisecond of rest and looked at again; real differences are still there. Such steps
 are counted (`looks`).
 
 Not here: which operations (operations.py), many sequences (walk.py).
@@ -46,8 +46,10 @@ TICK_NS = LINUX.jiffy_ns
 LATE_NS = 5 * TICK_NS
 """How late a timer may be beyond the tick it is due on: softirq latency on a busy machine."""
 
-RESTS_S = (0.001, 0.005)
-"""How long the kernel is given to finish what it is at, before each further look at it."""
+RESTS_S = (0.001,)
+"""How long the kernel is given to finish what it is at, before each further look at it: less than a tick, or a timer
+of the kernel could mend what a wrong rule broke.
+"""
 
 MOST_TIMERS = 4
 """How many timers close to their deadlines are tried in every combination; further ones are taken as not fired."""
