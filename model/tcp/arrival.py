@@ -218,7 +218,6 @@ def reset_aborts_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 @TCP.rule(
     on=E.SEGMENT_RESET, stays=SYNCHRONIZED, when=lambda tcb, seg, host: bool(seg.flags & _RST), cite="RFC 5961 §3.2",
-    unconfirmed="on loopback every reset has the number that is expected",
 )  # fmt: skip
 def reset_is_challenged(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """It lies in the window but is not what is expected next: it may be forged, and a true peer will repeat it."""
@@ -456,7 +455,7 @@ def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
 @TCP.rule(
     on=E.SEGMENT_MEMORY, stays=OPEN,
     when=lambda tcb, seg, host: not tcb.rcvbuf_locked and _finds_no_memory(tcb, seg, host),
-    cite="tcp_clamp_window", unconfirmed="on loopback the window closes before so much is received",
+    cite="tcp_clamp_window",
 )  # fmt: skip
 def receive_buffer_grows(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The program did not say how large it is to be: it grows to what it holds."""
@@ -530,7 +529,7 @@ def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 @TCP.rule(
     on=E.SEGMENT_TEXT, stays=OPEN, when=lambda tcb, seg, host: seg.end > seg.seq > tcb.rcv_nxt,
-    cite="RFC 5681 §4.2; RFC 9293 §3.10.7.4, seventh", unconfirmed="on loopback text arrives in order",
+    cite="RFC 5681 §4.2; RFC 9293 §3.10.7.4, seventh",
 )  # fmt: skip
 def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """There is a gap before it: it is kept, and an acknowledgement repeats what is expected and tells what is here."""

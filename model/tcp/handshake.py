@@ -167,7 +167,7 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
 @TCP.rule(
     on=TcpEvent.SEGMENT_ACK, stays=(S.SYN_SENT,),
     when=lambda tcb, seg, host: bool(seg.flags & _ACK) and not tcb.snd_una < seg.ack <= tcb.snd_nxt,
-    cite="RFC 9293 §3.10.7.3, first: check the ACK bit", unconfirmed="on loopback no stranger answers a SYN",
+    cite="RFC 9293 §3.10.7.3, first: check the ACK bit",
 )  # fmt: skip
 def ack_of_another_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """It acknowledges something that was never sent: it is answered with a reset."""

@@ -24,7 +24,7 @@ from .output import send_probe, send_reset
 if TYPE_CHECKING:
     from ..world.host import Host
 
-_ON = "on loopback both ends live as long as their host does"
+_ON = "it would take every check seconds of silence, or an end that is gone"
 
 
 def idle_ns(tcb: Tcb, host: Host) -> int:
@@ -73,7 +73,7 @@ def keepalive_waits(tcb: Tcb, host: Host) -> None:
 
 
 @TCP.rule(
-    on=TcpEvent.KEEPALIVE_DUE, stays=SYNCHRONIZED, when=_heard_lately, cite="tcp_keepalive_timer", unconfirmed=_ON,
+    on=TcpEvent.KEEPALIVE_DUE, stays=SYNCHRONIZED, when=_heard_lately, cite="tcp_keepalive_timer",
 )  # fmt: skip
 def peer_was_heard(tcb: Tcb, host: Host) -> None:
     """The peer was heard meanwhile: the wait goes on from then."""
@@ -91,7 +91,7 @@ def silent_peer_is_given_up(tcb: Tcb, host: Host) -> None:
 
 
 @TCP.rule(
-    on=TcpEvent.KEEPALIVE_DUE, stays=SYNCHRONIZED, cite="RFC 9293 §3.8.4; tcp_write_wakeup", unconfirmed=_ON,
+    on=TcpEvent.KEEPALIVE_DUE, stays=SYNCHRONIZED, cite="RFC 9293 §3.8.4; tcp_write_wakeup",
 )  # fmt: skip
 def silent_peer_is_probed(tcb: Tcb, host: Host) -> None:
     """The peer has been silent for so long that it is asked: a segment from before the window must be answered."""

@@ -154,7 +154,7 @@ def _shows_loss(tcb: Tcb, segment: Segment, host: Host) -> bool:
 @TCP.rule(
     on=TcpEvent.SEGMENT_LOSS, stays=SYNCHRONIZED,
     when=lambda tcb, seg, host: tcb.recovery is Recovery.OPEN and _shows_loss(tcb, seg, host),
-    cite="RFC 5681 §3.2; RFC 6675 §5; RFC 8985 §6.2", unconfirmed="on loopback nothing is lost in between",
+    cite="RFC 5681 §3.2; RFC 6675 §5; RFC 8985 §6.2",
 )  # fmt: skip
 def loss_shows(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Three segments sent later have arrived: what is missing is sent again at once, and the sender slows down."""
@@ -166,7 +166,7 @@ def loss_shows(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 @TCP.rule(
     on=TcpEvent.SEGMENT_LOSS, stays=SYNCHRONIZED, when=_shows_loss,
-    cite="RFC 6675 §5; RFC 5681 §3.1", unconfirmed="on loopback nothing is lost in between",
+    cite="RFC 6675 §5; RFC 5681 §3.1",
 )  # fmt: skip
 def recovery_goes_on(tcb: Tcb, segment: Segment, host: Host) -> None:
     """More is known to be missing: as much as the congestion window allows is sent again."""

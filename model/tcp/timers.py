@@ -75,7 +75,7 @@ def _gives_up(tcb: Tcb, host: Host) -> bool:
 @TCP.rule(
     on=TcpEvent.RETRANSMIT_DUE, stays=SYNCHRONIZED,
     when=lambda tcb, host: bool(tcb.unacked) and not _gives_up(tcb, host),
-    cite="RFC 6298 §5.4 to §5.6", unconfirmed="on loopback only a receiver without memory drops a segment",
+    cite="RFC 6298 §5.4 to §5.6",
 )  # fmt: skip
 def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
     """All that is unacknowledged is taken for lost, the oldest is sent again, and the next wait is twice as long."""

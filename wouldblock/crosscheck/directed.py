@@ -13,10 +13,12 @@ from model.values.constants import (
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
+    SO_KEEPALIVE,
     SO_RCVBUF,
     SO_REUSEADDR,
     SO_SNDBUF,
     SOL_SOCKET,
+    TCP_KEEPIDLE,
     TCP_NODELAY,
 )
 
@@ -96,6 +98,14 @@ A_READER_RUNS_OUT_OF_MEMORY: list[Operation] = [
     *CONNECTED, ("shutdown", 2, SHUT_RD), ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 4608), ("send", 3, 65_484),
     ("recv", 2, 100_000), ("pause", 300), ("recv", 2, 100_000), ("poll",),
 ]  # fmt: skip
+A_SILENT_PEER_IS_ASKED: list[Operation] = [
+    *CONNECTED, ("setsockopt", 2, IPPROTO_TCP, TCP_KEEPIDLE, 1), ("setsockopt", 2, SOL_SOCKET, SO_KEEPALIVE, 1),
+    ("pause", 300), ("send", 3, 1), ("recv", 2, 1), ("pause", 800), ("pause", 400), ("poll",),
+]  # fmt: skip
+A_RESET_IS_CHALLENGED: list[Operation] = [
+    *CONNECTED, ("send", 2, 1), ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 2304), ("send", 3, 65_484),
+    ("recv", 2, 32_768), ("close", 3), ("poll",),
+]  # fmt: skip
 A_FIN_FINDS_NO_MEMORY: list[Operation] = [
     *CONNECTED, ("send", 3, 10_000), ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 4608), ("shutdown", 3, SHUT_WR),
     ("recv", 2, 100_000), ("recv", 2, 1),
@@ -103,7 +113,8 @@ A_FIN_FINDS_NO_MEMORY: list[Operation] = [
 
 DIRECTED: tuple[list[Operation], ...] = (
     LOOKING_AND_ODD_CALLS, ODD_DATAGRAMS, THE_SAME_PAIR_TWICE, TWO_BEGIN_TO_LISTEN, GIVEN_UP_WHILE_CONNECTING,
-    RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE, A_FIN_FINDS_NO_MEMORY,
+    RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE,
+    A_FIN_FINDS_NO_MEMORY, A_RESET_IS_CHALLENGED, A_SILENT_PEER_IS_ASKED,
     A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM,
     A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN,
 )  # fmt: skip
