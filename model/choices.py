@@ -32,6 +32,10 @@ class Choice:
 EPHEMERAL_PORT = Choice(
     "ephemeral_port", "ports for port 0 are drawn with a secret that the kernel makes at boot (RFC 6056)"
 )
+SECRET = Choice(
+    "secret",
+    "initial sequence numbers, and from where timestamps count, are hashes with a secret of the kernel (RFC 6528)",
+)
 INITIAL_SEQUENCE = Choice(
     "initial_sequence", "initial sequence numbers are a keyed hash of clock and addresses (RFC 6528)"
 )
@@ -50,7 +54,7 @@ RECEIVE_WINDOW = Choice(
     "in ways that are not modelled to the last case yet",
 )
 
-CHOICES = (EPHEMERAL_PORT, INITIAL_SEQUENCE, TIMER_HAS_FIRED, SEND_ROOM, RECEIVE_WINDOW)
+CHOICES = (EPHEMERAL_PORT, SECRET, INITIAL_SEQUENCE, TIMER_HAS_FIRED, SEND_ROOM, RECEIVE_WINDOW)
 AMOUNTS = (SEND_ROOM, RECEIVE_WINDOW)
 """Choices that stand in for amounts of a stream. Once one was asked, how many bytes moved is only known within a
 range.

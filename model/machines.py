@@ -9,7 +9,19 @@ from .rules import Machine, Rule, View
 from .sockets import options
 from .sockets.descriptors import DESCRIPTOR
 from .sockets.life import SOCKET
-from .tcp import arrival, calls, handshake, keepalive, recovery, timers
+from .tcp import (
+    acceptance,
+    acknowledging,
+    answering,
+    calls,
+    handshake,
+    keepalive,
+    paws,
+    recovery,
+    resting,
+    text,
+    timers,
+)
 from .tcp.machine import RECEIVE_BUFFER, SEND_BUFFER, TCP
 from .udp import calls as udp_calls
 from .udp.machine import UDP
@@ -17,7 +29,10 @@ from .udp.machine import UDP
 MACHINES: tuple[Machine, ...] = (TCP, SOCKET, UDP, DESCRIPTOR)
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
-RULES_FROM = (options, arrival, calls, handshake, keepalive, recovery, timers, udp_calls)
+RULES_FROM = (
+    options, calls, handshake, paws, acceptance, acknowledging, recovery, text, answering, resting, timers, keepalive,
+    udp_calls,
+)  # fmt: skip
 """The modules whose import declares rules."""
 
 for _machine in MACHINES:

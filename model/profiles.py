@@ -63,10 +63,12 @@ class Profile:
 
     initial_cwnd: int
     """Initial congestion window in segments (RFC 6928; TCP_INIT_CWND)."""
-    loopback_mss: int
-    """Payload of a full segment on loopback: MTU 65536 capped at 65535, less IP and TCP headers with timestamps."""
-    timestamp_option: int
-    """What the timestamp option takes out of every segment (TCPOLEN_TSTAMP_ALIGNED)."""
+    loopback_mtu: int
+    """Largest IP packet on loopback: its MTU is 65536, but a length of 65535 is the largest that IP can tell."""
+    timestamps: bool
+    """Whether timestamps are offered and taken (RFC 7323 §3; net.ipv4.tcp_timestamps)."""
+    paws_days: int
+    """After so many days of silence a timestamp is not old any more, but its clock may have wrapped (TCP_PAWS_WRAP)."""
 
     run_max: int
     """Bytes that a run of segments should hold on loopback (gso_max_size less header room)."""
@@ -139,8 +141,9 @@ LINUX = Profile(
     quick_acks_max=16,
     pingpong_threshold=1,
     initial_cwnd=10,
-    loopback_mss=65483,
-    timestamp_option=12,
+    loopback_mtu=65535,
+    timestamps=True,
+    paws_days=24,
     run_max=65215,
     packet_max=65536 - 66,
     tcp_rmem=(4096, 131072, 33554432),

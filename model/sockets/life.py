@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ..endpoint import Endpoint, Life
 from ..rules import Machine
 from ..tcp.block import Tcb
-from ..tcp.ends import disconnect
+from ..tcp.ends import disconnect, take_over
 from ..tcp.machine import TCP, TcpEvent
 from ..values.addresses import ANY, Address, target
 from ..values.constants import TcpState
@@ -96,7 +96,7 @@ def connect_starts(tcb: Tcb, address: Address, host: Host) -> Answer:
         host.ports.bind_ephemeral(tcb, host)
     resting = host.connections.get((tcb.local, tcb.remote))
     if resting is not None:
-        host.remove(host.tcb(resting))
+        take_over(tcb, host.tcb(resting), host)
     host.connections[tcb.local, tcb.remote] = tcb.number
     TCP.fire(host.trail, TcpEvent.ACTIVE_OPEN, tcb, host)
     return Fail(errno.EINPROGRESS) if tcb.nonblocking else Block("the connection to be established")

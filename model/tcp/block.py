@@ -125,8 +125,12 @@ class Tcb(Endpoint):
     wmem: int = 0
     """Memory charged to the send buffer, in bytes (`sk_wmem_queued`)."""
     mss: int = 536
-    route_mss: int = 65483
-    """Payload of a full segment on the way to the peer, with timestamps, in bytes."""
+    """Payload of a full segment, in bytes."""
+    path_mss: int = 65495
+    peer_mss: int = 536
+    """What the way to the peer carries, and what the peer takes, in one segment without options."""
+    option_bytes: int = 0
+    """What options take out of every segment."""
     packet_max: int = 0
     """Payload up to which a run of segments leaves as one packet; 0 on a wire, where each is one of its own."""
     nodelay: bool = False
@@ -199,6 +203,15 @@ class Tcb(Endpoint):
     """The runs of it, latest first."""
     duplicate: Run | None = None
     """What arrived twice, to be told with the next acknowledgement (RFC 2883)."""
+
+    # timestamps (RFC 7323)
+    timestamps: bool = False
+    """Whether every segment carries them: both SYNs did."""
+    clock_offset: int = 0
+    ts_recent: int = 0
+    """The timestamp to echo."""
+    ts_recent_ns: int | None = None
+    """When it arrived; None if none has."""
 
     # acknowledgement policy
     rcv_mss: int = 536

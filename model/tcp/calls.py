@@ -23,7 +23,16 @@ from ..values.results import OK, Answer, Block, Done, Fail
 from . import memory
 from .block import Tcb, Timer
 from .ends import abandon_children, disconnect, unhash
-from .machine import RECEIVE_BUFFER, SEND_BUFFER, TCP, ReceiveBuffer, SendBuffer, TcpEvent
+from .machine import (
+    CONNECTING,
+    RECEIVE_BUFFER,
+    SEND_BUFFER,
+    SYNCHRONIZED,
+    TCP,
+    ReceiveBuffer,
+    SendBuffer,
+    TcpEvent,
+)
 from .output import push_pending, send_ack, send_fin, send_reset
 from .windows import is_half_full, select_window
 
@@ -32,10 +41,8 @@ if TYPE_CHECKING:
 
 S = TcpState
 ALL = tuple(s for s in TcpState if s is not S.TIME_WAIT)
-"""Every state that a socket can be in: TIME-WAIT is left to a record of its own (ends.py)."""
+"""Every state that a socket can be in: TIME-WAIT is left to a record of its own (resting.py)."""
 NOT_CONNECTED = (S.CLOSED,)
-CONNECTING = (S.SYN_SENT, S.SYN_RECEIVED)
-SYNCHRONIZED = (S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2, S.CLOSE_WAIT, S.CLOSING, S.LAST_ACK)
 NOT_LISTENING = tuple(s for s in ALL if s is not S.LISTEN)
 
 _EMPTY, _ROOM, _FULL = SendBuffer.EMPTY, SendBuffer.ROOM, SendBuffer.FULL

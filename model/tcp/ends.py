@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 
+BEHIND = 65_535 + 2
+"""How far behind the numbers of a resting connection the next one between its addresses begins (`tcp_twsk_unique`)."""
+
+
 def unhash(tcb: Tcb, host: Host) -> None:
     """The connection is over: out of the tables, and an automatic port is free again."""
     host.leave_tables(tcb)
@@ -60,6 +64,15 @@ def rest(tcb: Tcb, host: Host) -> None:
         waiting = host.leave_behind(tcb)
         TCP.fire(host.trail, TcpEvent.LEFT_BEHIND, tcb, host)
     host.set_timer(waiting, Timer.TIME_WAIT, host.profile.time_wait_ns)
+
+
+def take_over(tcb: Tcb, resting: Tcb, host: Host) -> None:
+    """A new connection takes the place of one that rests, with later numbers and the timestamp last seen
+    (RFC 6191; `tcp_twsk_unique`).
+    """
+    tcb.write_seq = resting.snd_nxt + BEHIND
+    tcb.ts_recent, tcb.ts_recent_ns = resting.ts_recent, resting.ts_recent_ns
+    host.remove(resting)
 
 
 @TCP.rule(on=TcpEvent.LEFT_BEHIND, moves={TcpState.TIME_WAIT: TcpState.CLOSED}, cite="tcp_time_wait, tcp_done")

@@ -19,28 +19,27 @@ from typing import TYPE_CHECKING
 
 from ..choices import INITIAL_SEQUENCE
 from ..values.constants import SHUT_WR, TcpFlag, TcpState
-from ..values.segments import Segment
-from . import keepalive, memory
+from ..values.segments import TIMESTAMPS_SIZE, Segment
+from . import keepalive, memory, timestamps
 from .block import OutBuffer, Tcb, Timer
 from .ends import abort
-from .machine import TCP, TcpEvent
+from .machine import DROP, TCP, TcpEvent
 from .output import note_round_trip, reset_in_answer, send_ack, send_syn
-from .windows import bound_mss, first_rcv_mss, initial_window, settle_buffers
+from .windows import DEFAULT_MSS, bound_mss, first_rcv_mss, initial_window, settle_buffers
 
 if TYPE_CHECKING:
-    from ..profiles import Profile
     from ..world.host import Host
 
 S = TcpState
-DROP = True
-"""What a phase answers when the segment is done with; None passes it on to the next phase."""
-
 _SYN, _ACK, _RST, _FIN = (int(f) for f in (TcpFlag.SYN, TcpFlag.ACK, TcpFlag.RST, TcpFlag.FIN))
 
 
 def _start(tcb: Tcb, host: Host) -> None:
-    """Fresh send variables and the SYN as the first thing unacknowledged."""
-    tcb.iss = host.choose(INITIAL_SEQUENCE, 0, (1 << 32) - 1, None, None)
+    """Fresh send variables and the SYN as the first thing unacknowledged.
+
+    A socket that was connected before goes on from its old numbers.
+    """
+    tcb.iss = tcb.write_seq or _initial_sequence(tcb, host)
     tcb.snd_una = tcb.iss
     tcb.snd_nxt = tcb.write_seq = tcb.pushed_seq = tcb.small_seq = tcb.iss + 1
     tcb.opened_ns = host.now_ns
@@ -52,17 +51,35 @@ def _start(tcb: Tcb, host: Host) -> None:
     tcb.cwnd = host.profile.initial_cwnd
 
 
+def _initial_sequence(tcb: Tcb, host: Host) -> int:
+    """A number that grows by one in 64 nanoseconds, from a start of its own for every pair of addresses and ports
+    (RFC 6528; `secure_tcp_seq`).
+    """
+    number = (host.hashed(tcb.local, tcb.remote) + (host.now_ns >> 6)) % (1 << 32)
+    return host.choose(INITIAL_SEQUENCE, 0, (1 << 32) - 1, number, None)
+
+
 def set_route(tcb: Tcb, host: Host) -> None:
     """What the way to the peer carries."""
-    tcb.route_mss = host.segment_max(tcb.remote[0])
+    tcb.path_mss = host.path_mss(tcb.remote[0])
     tcb.packet_max = host.profile.packet_max if host.owns(tcb.remote[0]) else 0
 
 
-def note_options(tcb: Tcb, segment: Segment, profile: Profile) -> None:
-    """What the peer's SYN says it can take (RFC 9293 §3.7.1; RFC 2018 §2)."""
+def note_options(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """What the peer's SYN says it can take (RFC 9293 §3.7.1; RFC 7323 §3.2; RFC 2018 §2)."""
     tcb.sack_permitted = segment.sack_permitted
-    if segment.mss is not None:
-        tcb.route_mss = min(tcb.route_mss, segment.mss - profile.timestamp_option)
+    tcb.peer_mss = DEFAULT_MSS if segment.mss is None else segment.mss
+    timestamps.agree(tcb, segment, host)
+
+
+def note_scale(tcb: Tcb, segment: Segment) -> None:
+    """Windows are scaled if both SYNs say so, or not at all (RFC 7323 §2.2)."""
+    if segment.scale is not None:
+        tcb.snd_scale = segment.scale
+    else:
+        tcb.snd_scale = tcb.rcv_scale = 0
+        tcb.scales = False
+        tcb.window_clamp = min(tcb.window_clamp, 65_535)
 
 
 @TCP.rule(on=TcpEvent.ACTIVE_OPEN, moves={S.CLOSED: S.SYN_SENT}, cite="RFC 9293 §3.10.1, OPEN in CLOSED, active")
@@ -73,11 +90,13 @@ def active_open(tcb: Tcb, host: Host) -> None:
     tcb.fin_received = False
     tcb.max_window = tcb.snd_wnd = 0
     set_route(tcb, host)
-    tcb.mss = tcb.route_mss
-    tcb.advertised_mss = tcb.route_mss + profile.timestamp_option
+    tcb.peer_mss, tcb.option_bytes = DEFAULT_MSS, TIMESTAMPS_SIZE if profile.timestamps else 0
+    bound_mss(tcb)
+    tcb.advertised_mss = tcb.path_mss
     first_rcv_mss(tcb)
     initial_window(tcb, tcb.advertised_mss, profile)
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = 0
+    timestamps.offer(tcb, host)
     _start(tcb, host)
     host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
     send_syn(tcb, host)
@@ -145,14 +164,11 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.irs = segment.seq
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
     set_route(tcb, host)
-    tcb.advertised_mss = tcb.route_mss + profile.timestamp_option
-    note_options(tcb, segment, profile)
-    initial_window(tcb, tcb.advertised_mss - profile.timestamp_option, profile)
-    if segment.scale is not None:
-        tcb.snd_scale = segment.scale
-    else:
-        tcb.rcv_scale, tcb.scales = 0, False
-        tcb.window_clamp = min(tcb.window_clamp, 65_535)
+    tcb.advertised_mss = tcb.path_mss
+    timestamps.offer(tcb, host)
+    note_options(tcb, segment, host)
+    initial_window(tcb, tcb.advertised_mss - tcb.option_bytes, profile)
+    note_scale(tcb, segment)
     tcb.max_window = tcb.snd_wnd = segment.window
     tcb.last_received_ns = host.now_ns
     _start(tcb, host)
@@ -211,9 +227,9 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.snd_una = segment.ack
     tcb.snd_wnd = tcb.max_window = segment.window
     tcb.snd_wl1 = segment.seq
-    tcb.snd_scale = segment.scale or 0
-    note_options(tcb, segment, host.profile)
-    tcb.advertised_mss -= host.profile.timestamp_option
+    note_options(tcb, segment, host)
+    note_scale(tcb, segment)
+    tcb.advertised_mss -= tcb.option_bytes
     tcb.last_received_ns = host.now_ns
     _established(tcb, host)
     send_ack(tcb, host)
@@ -230,9 +246,9 @@ def syns_cross(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
     tcb.snd_wnd = tcb.max_window = segment.window
     tcb.snd_wl1 = segment.seq
-    tcb.snd_scale = segment.scale or 0
-    note_options(tcb, segment, host.profile)
-    bound_mss(tcb, host.profile)
+    note_options(tcb, segment, host)
+    note_scale(tcb, segment)
+    bound_mss(tcb)
     first_rcv_mss(tcb)
     send_syn(tcb, host, ack=True)
     return DROP
@@ -256,7 +272,8 @@ def ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
     tcb.snd_wnd = segment.window
     tcb.snd_wl1 = segment.seq
     tcb.max_window = max(tcb.max_window, tcb.snd_wnd)
-    tcb.advertised_mss -= host.profile.timestamp_option
+    tcb.advertised_mss -= tcb.option_bytes
+    timestamps.note(tcb, segment, host)
     _established(tcb, host)
     tcb.predicts = True
     if tcb.listener is not None:
@@ -281,7 +298,7 @@ def _established(tcb: Tcb, host: Host) -> None:
     profile = host.profile
     note_round_trip(tcb, 0 if tcb.retransmits else host.now_ns - tcb.opened_ns, host)
     tcb.backoff = tcb.retransmits = 0
-    bound_mss(tcb, profile)
+    bound_mss(tcb)
     first_rcv_mss(tcb)
     settle_buffers(tcb, profile)
     tcb.heard_ns = host.now_ns

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 from ..values.constants import TcpState
 from .block import Tcb, Timer
-from .calls import SYNCHRONIZED
 from .ends import abort
-from .machine import TCP, TcpEvent
+from .machine import SYNCHRONIZED, TCP, TcpEvent
 from .output import send_probe, send_reset
 
 if TYPE_CHECKING:

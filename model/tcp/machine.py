@@ -38,6 +38,8 @@ class TcpEvent(IntEnum):
     FIONREAD = auto()
     TIOCOUTQ = auto()
     # phases of an arriving segment (RFC 9293 §3.10.7)
+    SEGMENT_TIMESTAMP = auto()
+    """Is it older than what was seen already?"""
     SEGMENT_SEQUENCE = auto()
     SEGMENT_RESET = auto()
     SEGMENT_SYN = auto()
@@ -66,6 +68,14 @@ class TcpEvent(IntEnum):
 
 
 TCP = Machine("tcp", "TCP connection", TcpState, TcpEvent)
+
+DROP = True
+"""What a phase answers when the segment is done with; None passes it on to the next phase."""
+
+_S = TcpState
+CONNECTING = (_S.SYN_SENT, _S.SYN_RECEIVED)
+SYNCHRONIZED = (_S.ESTABLISHED, _S.FIN_WAIT_1, _S.FIN_WAIT_2, _S.CLOSE_WAIT, _S.CLOSING, _S.LAST_ACK)
+"""States with a connection; TIME-WAIT is left to a record of its own (resting.py)."""
 
 
 class SendBuffer(IntEnum):

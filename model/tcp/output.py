@@ -19,6 +19,7 @@ from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Run, Segment
 from . import memory
 from .block import OutBuffer, Recovery, Tcb, Timer
+from .timestamps import stamps
 from .windows import advertise_window
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
 _FIN, _SYN, _RST, _PSH, _ACK = (int(f) for f in (TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK))
 
-SACK_BLOCKS = 3
-"""As many fit beside timestamps (RFC 2018 §3)."""
+OPTIONS_MAX = 40
+"""Bytes of options that a header holds (RFC 9293 §3.1)."""
 
 
 def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = False) -> None:
@@ -189,6 +190,7 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, flags: int) -> None:
                 flags,
                 window,
                 data,
+                timestamps=stamps(tcb, host),
                 segment_size=size,
                 truesize=buffer.truesize,
                 pages=tuple(buffer.pages),
@@ -211,6 +213,7 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, flags: int) -> None:
                 flags if last else flags & ~(_PSH | _FIN),
                 window,
                 part,
+                timestamps=stamps(tcb, host),
                 truesize=host.profile.buffer_overhead + len(part),
                 pages=tuple(here),
             )
@@ -236,6 +239,12 @@ def _acceptable_seq(tcb: Tcb) -> int:
     return tcb.snd_nxt if tcb.snd_nxt - end < 1 << tcb.rcv_scale else end
 
 
+def bare(tcb: Tcb, host: Host, seq: int, flags: int, window: int, sack: tuple[Run, ...] = ()) -> Segment:
+    """A segment without text."""
+    stamped = stamps(tcb, host)
+    return Segment(tcb.local, tcb.remote, seq, tcb.rcv_nxt, flags, window, sack=sack, timestamps=stamped)
+
+
 def send_ack(tcb: Tcb, host: Host, seq: int | None = None) -> None:
     """Send a bare acknowledgement with the window of this moment."""
     if tcb.state is TcpState.CLOSED:
@@ -246,9 +255,10 @@ def send_ack(tcb: Tcb, host: Host, seq: int | None = None) -> None:
     _settle_ack(tcb, host)
     sack: tuple[Run, ...] = ()
     if tcb.sack_permitted and (tcb.sack_blocks or tcb.duplicate):
-        sack = (*((tcb.duplicate,) if tcb.duplicate else ()), *tcb.sack_blocks)[:SACK_BLOCKS]
+        most = (OPTIONS_MAX - tcb.option_bytes - 4) // 8
+        sack = (*((tcb.duplicate,) if tcb.duplicate else ()), *tcb.sack_blocks)[:most]
         tcb.duplicate = None
-    host.transmit(Segment(tcb.local, tcb.remote, seq, tcb.rcv_nxt, _ACK, window, sack=sack))
+    host.transmit(bare(tcb, host, seq, _ACK, window, sack))
 
 
 def delay_ack(tcb: Tcb, host: Host) -> None:
@@ -282,10 +292,10 @@ def send_syn(tcb: Tcb, host: Host, *, ack: bool = False) -> None:
             tcb.rcv_nxt if ack else 0,
             _SYN | (_ACK if ack else 0),
             min(tcb.rcv_wnd, 65535),
-            b"",
-            host.segment_max(tcb.remote[0]) + host.profile.timestamp_option,
-            tcb.rcv_scale if tcb.scales else None,
+            mss=host.path_mss(tcb.remote[0]),
+            scale=tcb.rcv_scale if tcb.scales else None,
             sack_permitted=not ack or tcb.sack_permitted,
+            timestamps=stamps(tcb, host),
         )
     )
 
@@ -303,7 +313,7 @@ def send_fin(tcb: Tcb, host: Host) -> None:
 
 def send_reset(tcb: Tcb, host: Host) -> None:
     """Tell the peer that this connection is gone (`tcp_send_active_reset`)."""
-    host.transmit(Segment(tcb.local, tcb.remote, _acceptable_seq(tcb), tcb.rcv_nxt, _RST | _ACK, 0))
+    host.transmit(bare(tcb, host, _acceptable_seq(tcb), _RST | _ACK, 0))
 
 
 def reset_in_answer(segment: Segment, host: Host) -> None:
@@ -326,7 +336,7 @@ def answer_now(tcb: Tcb, host: Host) -> None:
 
 def send_probe(tcb: Tcb, host: Host) -> None:
     """Send a segment from before the peer's window, which must be answered (`tcp_xmit_probe_skb`)."""
-    host.transmit(Segment(tcb.local, tcb.remote, tcb.snd_una - 1, tcb.rcv_nxt, _ACK, tcb.receive_window))
+    host.transmit(bare(tcb, host, tcb.snd_una - 1, _ACK, tcb.receive_window))
 
 
 def probe_interval_ns(tcb: Tcb, host: Host) -> int:

@@ -23,8 +23,7 @@ from ..values.constants import TcpFlag
 from ..values.segments import Segment
 from . import congestion, memory
 from .block import OutBuffer, Recovery, Tcb
-from .calls import SYNCHRONIZED
-from .machine import TCP, TcpEvent
+from .machine import SYNCHRONIZED, TCP, TcpEvent
 from .output import arm_retransmission, resend
 
 if TYPE_CHECKING:

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 from ..values.constants import TcpState
 from . import memory, recovery
 from .block import Tcb, Timer
-from .calls import SYNCHRONIZED
 from .ends import abort, finish
-from .machine import TCP, TcpEvent
+from .machine import SYNCHRONIZED, TCP, TcpEvent
 from .output import arm_retransmission, probe_interval_ns, push_pending, resend, send_ack, send_buffer, send_probe
 
 if TYPE_CHECKING:

@@ -20,10 +20,17 @@ from typing import TYPE_CHECKING
 
 from ..choices import RECEIVE_WINDOW
 from ..profiles import Profile
+from ..values.segments import Segment
 from .block import Tcb
 
 if TYPE_CHECKING:
     from ..world.host import Host
+
+
+DEFAULT_MSS = 536
+"""What a peer takes that does not say (RFC 9293 §3.7.1, MUST-15)."""
+LEAST_MSS = 48
+"""No segments are cut smaller than this for want of the peer's leave (net.ipv4.tcp_min_snd_mss)."""
 
 
 def window_from_space(tcb: Tcb, space: int) -> int:
@@ -69,23 +76,25 @@ def grow_send_buffer(tcb: Tcb, profile: Profile) -> None:
     """Let the send buffer hold two congestion windows, unless SO_SNDBUF was set (`tcp_sndbuf_expand`)."""
     if tcb.sndbuf_locked:
         return
-    per_segment = tcb.route_mss + profile.timestamp_option + 320 + 320
+    per_segment = max(tcb.peer_mss, tcb.mss) + 320 + 320
     per_segment = (1 << (per_segment - 1).bit_length()) + 256
     wanted = 2 * max(profile.initial_cwnd, tcb.cwnd) * per_segment
     if tcb.sndbuf < wanted:
         tcb.sndbuf = min(wanted, profile.tcp_wmem[2])
 
 
-def bound_mss(tcb: Tcb, profile: Profile) -> None:
-    """Never cut segments larger than half the peer's largest window (`tcp_bound_to_half_wnd`)."""
-    mss = tcb.route_mss
-    half = tcb.max_window >> 1 if tcb.max_window > 536 else tcb.max_window
-    tcb.mss = max(half, 68 - 32) if half and mss > half else mss
+def bound_mss(tcb: Tcb) -> None:
+    """Segments are as large as the path carries and the peer takes, options included, but never larger than half the
+    peer's largest window (`tcp_sync_mss`, `tcp_bound_to_half_wnd`).
+    """
+    mss = max(min(tcb.path_mss, tcb.peer_mss), LEAST_MSS) - tcb.option_bytes
+    half = tcb.max_window >> 1 if tcb.max_window > DEFAULT_MSS else tcb.max_window
+    tcb.mss = max(half, 68 - 20 - tcb.option_bytes) if half and mss > half else mss
 
 
 def first_rcv_mss(tcb: Tcb) -> None:
     """A first, low guess at the size of the segments that will come (`tcp_initialize_rcv_mss`)."""
-    tcb.rcv_mss = max(min(tcb.advertised_mss, tcb.mss, tcb.rcv_wnd // 2, 536), 88)
+    tcb.rcv_mss = max(min(tcb.advertised_mss, tcb.mss, tcb.rcv_wnd // 2, DEFAULT_MSS), 88)
 
 
 def is_half_full(tcb: Tcb) -> bool:
@@ -148,6 +157,15 @@ def advertise_window(tcb: Tcb, host: Host) -> int:
     return window >> scale << scale
 
 
+def says_new_window(tcb: Tcb, segment: Segment) -> bool:
+    """Whether the segment is later than the one that the known window is from (RFC 9293 §3.10.7.4, fifth)."""
+    return (
+        segment.ack > tcb.snd_una
+        or segment.seq > tcb.snd_wl1
+        or (segment.seq == tcb.snd_wl1 and (segment.window > tcb.snd_wnd or not segment.window))
+    )
+
+
 def may_predict(tcb: Tcb) -> bool:
     """Whether the next segment's header may be predicted from now on (`tcp_fast_path_check`)."""
     return tcb.rcv_wnd > 0 and tcb.rmem < tcb.rcvbuf and not tcb.out_of_order
@@ -199,7 +217,7 @@ def note_segment_size(tcb: Tcb, length: int, total: int, push: bool, truesize: i
         if push:
             tcb.ack_pushed = True
         return
-    header = 20 + profile.timestamp_option
+    header = 20 + tcb.option_bytes
     if length + header >= 536 + 20 or (length + header >= 88 + 20 and not push):
         tcb.last_segment_size = length
         if length == last:

@@ -10,9 +10,7 @@ A run of segments that travels as one in the model is as many packets: FIN and P
 (`tcp_gso_segment`).
 
 A `Conversion` has seen one place on one wire: every packet that passed there, in order, in whichever direction of
-conversion. What the model has no word for yet is not there after the way through it: urgent data, ECN, timestamps,
-unknown options; `Segment` will get fields for them, and the two functions that translate options are the place where
-they go.
+conversion. What the model has no word for is not there after the way through it: urgent data, ECN, unknown options.
 
 Not here: bytes (wire.py); fragments; which addresses and identification numbers a host would choose.
 """
@@ -36,6 +34,7 @@ from .packets import (
     Sack,
     SackPermitted,
     Tcp,
+    Timestamps,
     Udp,
     WindowScale,
     icmp_error,
@@ -171,11 +170,16 @@ def _cut(segment: Segment) -> Iterator[Segment]:
 
 
 def _options(segment: Segment) -> Iterator[Option]:
-    """A segment's options in the order and with the padding of Linux without timestamps (`tcp_options_write`)."""
+    """A segment's options in the order and with the padding of Linux (`tcp_options_write`): one of two bytes takes
+    the place of the padding before timestamps.
+    """
     if segment.mss is not None:
         yield Mss(segment.mss)
     if segment.sack_permitted:
-        yield from (Nop(), Nop(), SackPermitted())
+        yield from (SackPermitted(),) if segment.timestamps else (Nop(), Nop(), SackPermitted())
+    if segment.timestamps is not None:
+        yield from () if segment.sack_permitted else (Nop(), Nop())
+        yield Timestamps(*segment.timestamps)
     if segment.scale is not None:
         yield from (Nop(), WindowScale(segment.scale))
     if segment.sack:
@@ -187,7 +191,7 @@ def _with_options(segment: Segment, options: tuple[Option, ...]) -> Segment:
     (`tcp_parse_options`).
     """
     syn = bool(segment.flags & _SYN)
-    mss, scale, permitted, sack = segment.mss, segment.scale, False, segment.sack
+    mss, scale, permitted, sack, timestamps = segment.mss, segment.scale, False, segment.sack, segment.timestamps
     for option in options:
         match option:
             case Mss(size) if syn and size:
@@ -198,4 +202,6 @@ def _with_options(segment: Segment, options: tuple[Option, ...]) -> Segment:
                 permitted = True
             case Sack(blocks):
                 sack = tuple((unwrap(a, segment.ack), unwrap(b, segment.ack)) for a, b in blocks)
-    return attrs.evolve(segment, mss=mss, scale=scale, sack_permitted=permitted, sack=sack)
+            case Timestamps(value, echo):
+                timestamps = value, echo
+    return attrs.evolve(segment, mss=mss, scale=scale, sack_permitted=permitted, sack=sack, timestamps=timestamps)

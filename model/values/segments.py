@@ -4,7 +4,10 @@ Sequence numbers are whole numbers that never wrap: the model counts on, and onl
 them modulo 2**32 (RFC 9293 §3.4). `window` is the value after scaling, in bytes, as the receiver of the segment
 understands it.
 
-Not here: bytes, IP, checksums (packets.py, wire.py); timestamps, ECN, urgent data.
+Timestamps count milliseconds modulo 2**32 (RFC 7323 §3.2). Nearly every segment carries them, and a line of text
+leaves them out.
+
+Not here: bytes, IP, checksums (packets.py, wire.py); ECN, urgent data.
 """
 
 from __future__ import annotations
@@ -18,6 +21,11 @@ FIN, SYN, RST, PSH, ACK = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, Tc
 _SYN, _FIN = int(SYN), int(FIN)
 Run = tuple[int, int]
 """From where to where, not included, some bytes lie."""
+
+TIMESTAMPS_SIZE = 12
+"""What timestamps take out of every segment, in bytes (TCPOLEN_TSTAMP_ALIGNED)."""
+Stamps = tuple[int, int]
+"""A sender's clock, and the last it saw of the receiver's (RFC 7323 §3.2)."""
 
 _LETTERS = ((int(SYN), "S"), (int(FIN), "F"), (int(RST), "R"), (int(PSH), "P"))
 
@@ -39,6 +47,7 @@ class Segment:
     """On a SYN: selective acknowledgements are understood (RFC 2018 §2)."""
     sack: tuple[Run, ...] = ()
     """What arrived behind a gap: from, to (RFC 2018 §3)."""
+    timestamps: Stamps | None = None
     segment_size: int = 0
     """For a run of several segments that travels as one (segmentation offload): the size of each. 0: it is one
     segment.

@@ -18,10 +18,11 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
+from hashlib import blake2b
 
 import attrs
 
-from ..choices import Choice, Policy
+from ..choices import SECRET, Choice, Policy
 from ..endpoint import Endpoint, clone
 from ..profiles import Profile
 from ..rules import Arrow
@@ -78,6 +79,10 @@ class Host:
     udp_ports: Ports = attrs.Factory(Ports)
     held: set[int] = attrs.Factory(set)
     """Buffers that a sender still keeps because they are not acknowledged."""
+    secret: int | None = None
+    """What initial sequence numbers and clocks of timestamps are hashed with; None until the first is."""
+    next_iss: int = 0
+    """With what the connection begins whose SYN is being handed on; 0: as ever."""
     pages: int = 0
     """Bytes copied so far to the page fragments that all senders share."""
     addresses: tuple[str, ...] = ()
@@ -184,6 +189,7 @@ class Host:
         child.nodelay, child.reuse_address = listener.nodelay, listener.reuse_address
         child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
         child.window_clamp = listener.window_clamp
+        child.write_seq = self.next_iss
         child.keepalive, child.user_timeout_ns = listener.keepalive, listener.user_timeout_ns
         child.keep_idle_ns, child.keep_interval_ns = listener.keep_idle_ns, listener.keep_interval_ns
         child.keep_count = listener.keep_count
@@ -310,11 +316,17 @@ class Host:
             return LOOPBACK
         return ip if ip in self.addresses else self.addresses[0]
 
-    def segment_max(self, ip: str) -> int:
-        """Payload of a full segment to `ip`, with timestamps, in bytes."""
-        if self.path_mtu is None or self.owns(ip):
-            return self.profile.loopback_mss
-        return self.path_mtu(ip) - HEADERS - self.profile.timestamp_option
+    def path_mss(self, ip: str) -> int:
+        """Payload of a full segment to `ip` that has no options, in bytes."""
+        local = self.path_mtu is None or self.owns(ip)
+        return (self.profile.loopback_mtu if local or self.path_mtu is None else self.path_mtu(ip)) - HEADERS
+
+    def hashed(self, *what: object) -> int:
+        """A number of 32 bits that nobody can foretell who does not know the host's secret (RFC 6528 §3)."""
+        if self.secret is None:
+            self.secret = self.choose(SECRET, 0, (1 << 32) - 1, None, None)
+        digest = blake2b(repr(what).encode(), digest_size=4, key=self.secret.to_bytes(4, "big"))
+        return int.from_bytes(digest.digest(), "big")
 
     def _text(self, packet: Packet) -> str:
         if not isinstance(packet, Segment):
@@ -385,6 +397,14 @@ class Host:
         """
         plain = (tail.flags | segment.flags) & ~_PLAIN == 0 and not tail.flags & _FIN
         return plain and tail.end == segment.seq and tail.buffer not in self.held
+
+    def hand_on(self, segment: Segment, iss: int) -> None:
+        """A SYN whose old connection is gone: let the listener for its address have it, and begin with `iss`."""
+        listener = self.listener(segment.dst)
+        assert listener is not None
+        self.next_iss = iss
+        arrive(listener, segment, self)
+        self.next_iss = 0
 
     def listener(self, address: Address) -> Tcb | None:
         """The listener for `address`: one bound to exactly it goes before one bound to the wildcard."""

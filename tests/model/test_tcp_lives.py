@@ -256,6 +256,7 @@ def test_a_new_syn_ends_the_other_ends_rest(net: Net) -> None:
     listener (tcp_timewait_state_process, TCP_TW_SYN).
     """
     rested(net, first="server")
+    net.wait(0.002)  # a later timestamp
     client = bound(net)
     assert client.connect() == "EINPROGRESS"
     assert (net.sent(), client.state) == (HANDSHAKE, "ESTABLISHED")
@@ -273,6 +274,7 @@ def test_a_new_syn_ends_a_rest_that_began_during_a_call(net: Net) -> None:
     client.close()
     assert (server.drain()[1], server.state) == (b"", "CLOSED")
     net.sent()
+    net.wait(0.002)  # a later timestamp
     client = bound(net)
     assert client.connect() == "EINPROGRESS"
     assert (len(net.sent()), client.state) == (3, "ESTABLISHED")

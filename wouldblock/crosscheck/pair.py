@@ -26,7 +26,15 @@ from typing import Any
 
 import attrs
 
-from model.choices import AMOUNTS, EPHEMERAL_PORT, INITIAL_SEQUENCE, TIMER_HAS_FIRED, Choice, Seeded
+from model.choices import (
+    AMOUNTS,
+    EPHEMERAL_PORT,
+    INITIAL_SEQUENCE,
+    SECRET,
+    TIMER_HAS_FIRED,
+    Choice,
+    Seeded,
+)
 from model.endpoint import Endpoint
 from model.profiles import LINUX
 from model.rules import Arrow, ModelDefect
@@ -53,6 +61,9 @@ of the kernel could mend what a wrong rule broke.
 
 MOST_TIMERS = 4
 """How many timers close to their deadlines are tried in every combination; further ones are taken as not fired."""
+
+UNSEEN = (INITIAL_SEQUENCE, SECRET)
+"""Choices that no call shows the answer of."""
 
 LASTING = (*AMOUNTS, TIMER_HAS_FIRED)
 """Choices whose answer may show only in a later step."""
@@ -272,7 +283,7 @@ class Pair:
         except Contradicted as wrong:
             return _Tried(arm, None, (), (), asked, (wrong.expected, wrong.seen))
         arrows += host.trail
-        asked += tuple(choice for choice, *_ in host.asked if choice is not INITIAL_SEQUENCE)
+        asked += tuple(choice for choice, *_ in host.asked if choice not in UNSEEN)
         if timers is not None and timers[1]:
             host.trail.clear()
             for number, timer in timers[1]:

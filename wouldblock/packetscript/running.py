@@ -159,7 +159,7 @@ class _Runner:
             self._option(*each) for each in (("bind_port", 8080), ("connect_port", 8080), ("mtu", 1500))
         )
         timed = any(isinstance(e.action, Packet) and _timed(e.action) for e in script.events)
-        profile = LINUX if timed else attrs.evolve(LINUX, timestamp_option=0)
+        profile = LINUX if timed else attrs.evolve(LINUX, timestamps=False)
         self.host = Host(
             "model", profile, Seeded(0), now_ns=START_NS, addresses=(local,), network=remote.rpartition(".")[0] + "."
         )

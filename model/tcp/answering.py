@@ -1,0 +1,71 @@
+"""The last questions of a segment: can bytes that waited go now, and when is it acknowledged?
+
+Not here: what is sent (output.py), when a reader's call acknowledges (calls.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..values.segments import Segment
+from .block import Tcb, Timer
+from .machine import SYNCHRONIZED, TCP, TcpEvent
+from .output import answer_now, delay_ack, probe_interval_ns, push_pending
+from .windows import acknowledges_quickly, is_half_full, select_window
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+E = TcpEvent
+
+
+@TCP.rule(
+    on=E.SEGMENT_PUSH, stays=SYNCHRONIZED, when=lambda tcb, seg, host: bool(tcb.unsent),
+    cite="RFC 9293 §3.10.7.4: the usable window; tcp_data_snd_check",
+)  # fmt: skip
+def waiting_bytes_follow(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Bytes wait to be sent: as many go out as window and Nagle allow now."""
+    _keep_probe_timer(tcb, host)
+    push_pending(tcb, host)
+
+
+def _keep_probe_timer(tcb: Tcb, host: Host) -> None:
+    """The probe timer runs only while the first buffer does not fit the window (`tcp_ack_probe`)."""
+    if not tcb.probing:
+        return
+    if tcb.unsent[0].end <= tcb.snd_una + tcb.snd_wnd:
+        tcb.probing = False
+        tcb.backoff = 0
+        host.stop_timer(tcb, Timer.RETRANSMIT)
+    else:
+        host.set_timer(tcb, Timer.RETRANSMIT, probe_interval_ns(tcb, host))
+
+
+def _ack_is_due(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    if not tcb.ack_scheduled:
+        return False
+    if tcb.ack_now:
+        return True
+    if tcb.rcv_nxt - tcb.rcv_wup > tcb.rcv_mss:
+        if select_window(tcb) >= tcb.rcv_wnd:
+            return True
+        if is_half_full(tcb):
+            return False
+    return acknowledges_quickly(tcb, host.profile)
+
+
+@TCP.rule(on=E.SEGMENT_ANSWER, stays=SYNCHRONIZED, when=_ack_is_due, cite="RFC 9293 §3.8.6.3; __tcp_ack_snd_check")
+def ack_goes_at_once(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """More than a segment is unacknowledged and the window can follow, or the connection is young: no delay."""
+    answer_now(tcb, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_ANSWER, stays=SYNCHRONIZED, when=lambda tcb, seg, host: tcb.ack_scheduled,
+    cite="RFC 1122 §4.2.3.2; RFC 9293 §3.8.6.3",
+)  # fmt: skip
+def ack_is_delayed(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The acknowledgement waits, at most 40 ms, for data to ride on."""
+    if tcb.rcv_nxt - tcb.rcv_wup > tcb.rcv_mss and is_half_full(tcb):
+        tcb.quick = 0
+    delay_ack(tcb, host)

@@ -1,0 +1,226 @@
+"""The seventh and the eighth question of a segment: what text does it bring, and does a FIN end it?
+
+Text in order waits for the reader, if there is memory for it; text behind a gap is kept (order.py); a duplicate is told
+to be one. A FIN takes its place behind the text, and moves the connection on.
+
+Not here: urgent data; the accounts of memory (memory.py); what is answered (answering.py).
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from ..values.constants import TcpFlag, TcpState
+from ..values.segments import Segment
+from . import memory, order
+from .block import Tcb
+from .ends import abort, rest
+from .machine import DROP, RECEIVE_BUFFER, SYNCHRONIZED, TCP, ReceiveBuffer, TcpEvent
+from .output import reset_in_answer, send_ack
+from .windows import ack_soon, may_predict, note_data
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+S, E = TcpState, TcpEvent
+_FIN, _PSH = int(TcpFlag.FIN), int(TcpFlag.PSH)
+
+
+def _has_text(tcb: Tcb, segment: Segment) -> bool:
+    return len(segment.data) > 0
+
+
+def _new_text(tcb: Tcb, segment: Segment) -> bool:
+    return len(segment.data) > 0 and segment.seq + len(segment.data) > tcb.rcv_nxt
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, moves=dict.fromkeys((S.FIN_WAIT_1, S.FIN_WAIT_2), S.CLOSED),
+    when=lambda tcb, seg, host: tcb.read_shut and _new_text(tcb, seg),
+    cite="RFC 1122 §4.2.2.13; RFC 9293 §3.6.1; tcp_rcv_state_process",
+)  # fmt: skip
+def text_nobody_will_read(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Both directions were shut here and the peer sends still: it is reset, because its data would be lost."""
+    abort(tcb, errno.ECONNRESET, host)
+    reset_in_answer(segment, host)
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=(S.CLOSE_WAIT, S.CLOSING, S.LAST_ACK), when=lambda tcb, seg, host: seg.seq >= tcb.rcv_nxt,
+    cite="RFC 9293 §3.10.7.4, seventh: should not occur; tcp_rcv_state_process",
+)  # fmt: skip
+def nothing_follows_a_fin(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Behind the peer's FIN there is nothing to queue: even a bare acknowledgement is counted as dropped."""
+    tcb.drops += segment.merged
+
+
+_TEXT = {
+    ReceiveBuffer.EMPTY: (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW),
+    ReceiveBuffer.HOLDING: (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW),
+}
+OPEN = (S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2)
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN,
+    when=lambda tcb, seg, host: seg.seq == tcb.rcv_nxt and _has_text(tcb, seg) and not tcb.receive_window,
+    shows={RECEIVE_BUFFER: {view: (view,) for view in (ReceiveBuffer.EMPTY, ReceiveBuffer.CLOSED_WINDOW)}},
+    cite="RFC 9293 §3.8.6.1; tcp_data_queue",
+)  # fmt: skip
+def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The window is closed: the text is dropped, and an acknowledgement repeats the window."""
+    tcb.drops += segment.merged
+    ack_soon(tcb, host.profile)
+
+
+def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """The receive buffer is over its limit. A predicted segment that fits the page of memory begun already is not
+    asked.
+    """
+    if tcb.rmem <= tcb.rcvbuf or not (_new_text(tcb, segment) or segment.flags & _FIN):
+        return False
+    return not tcb.predicted or segment.truesize > -(tcb.rmem + tcb.wmem) % host.profile.page
+
+
+@TCP.rule(
+    on=E.SEGMENT_MEMORY, stays=OPEN,
+    when=lambda tcb, seg, host: not tcb.rcvbuf_locked and _finds_no_memory(tcb, seg, host),
+    cite="tcp_clamp_window",
+)  # fmt: skip
+def receive_buffer_grows(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The program did not say how large it is to be: it grows to what it holds."""
+    tcb.quick = 0
+    tcb.rcvbuf = min(tcb.rmem, host.profile.tcp_rmem[2])
+
+
+@TCP.rule(on=E.SEGMENT_MEMORY, stays=OPEN, when=_finds_no_memory, cite="tcp_prune_queue, tcp_clamp_window")
+def receive_buffer_is_collapsed(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """What waits to be read is copied into as little memory as it needs, and later windows are small."""
+    tcb.quick = 0
+    tcb.rcv_ssthresh = min(tcb.window_clamp, 2 * tcb.advertised_mss)
+    memory.collapse(tcb, host.profile)
+
+
+def _note_no_memory(tcb: Tcb, host: Host) -> None:
+    """The window is closed, and an acknowledgement says so at once."""
+    tcb.predicts = False
+    tcb.no_room = tcb.ack_now = tcb.ack_scheduled = True
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN,
+    when=lambda tcb, seg, host: seg.seq <= tcb.rcv_nxt and _new_text(tcb, seg) and _finds_no_memory(tcb, seg, host),
+    cite="RFC 9293 §3.10.7.4, seventh; tcp_try_rmem_schedule",
+)  # fmt: skip
+def text_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """It lies in the window, but the receive buffer's memory is used up: it is dropped, and the window is closed."""
+    _note_no_memory(tcb, host)
+    tcb.drops += segment.merged
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN,
+    when=lambda tcb, seg, host: seg.seq == tcb.rcv_nxt and not seg.data and _finds_no_memory(tcb, seg, host),
+    cite="tcp_data_queue",
+)  # fmt: skip
+def fin_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """A FIN without text is taken though the receive buffer's memory is used up, but the window is closed."""
+    _note_no_memory(tcb, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN,
+    when=lambda tcb, seg, host: seg.seq <= tcb.rcv_nxt and _new_text(tcb, seg),
+    shows={RECEIVE_BUFFER: _TEXT}, cite="RFC 9293 §3.10.7.4, seventh: process the segment text",
+)  # fmt: skip
+def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """In order and in the window: the bytes wait for the reader."""
+    skip = tcb.rcv_nxt - segment.seq
+    if skip:
+        tcb.duplicate = (segment.seq, tcb.rcv_nxt)
+    data = segment.data[skip:] if skip else segment.data
+    memory.queue_received(tcb, segment, data, bool(segment.flags & _FIN), host)
+    note_data(tcb, segment.segment_size or len(data), len(data), bool(segment.flags & _PSH), segment.truesize, host)
+    if not tcb.predicted:
+        tcb.predicts = tcb.predicts or may_predict(tcb)
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=SYNCHRONIZED,
+    when=lambda tcb, seg, host: seg.seq < seg.end <= tcb.rcv_nxt,
+    cite="RFC 9293 §3.10.7.4, first: a duplicate is acknowledged again",
+)  # fmt: skip
+def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Everything in it was received before: it is acknowledged again, at once, and told to be a duplicate."""
+    tcb.drops += segment.merged
+    tcb.duplicate = (segment.seq, segment.end)
+    ack_soon(tcb, host.profile)
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN, when=lambda tcb, seg, host: seg.end > seg.seq > tcb.rcv_nxt,
+    cite="RFC 5681 §4.2; RFC 9293 §3.10.7.4, seventh",
+)  # fmt: skip
+def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """There is a gap before it: it is kept, and an acknowledgement repeats what is expected and tells what is here."""
+    order.keep(tcb, segment)
+    tcb.predicts = False
+    send_ack(tcb, host)
+    return DROP
+
+
+# ---------------------------------------------------------------- eighth: FIN
+
+
+def _fin_in_order(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    return bool(segment.flags & _FIN) and (tcb.fin_received or segment.end == tcb.rcv_nxt + 1)
+
+
+def _take_fin(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The FIN takes its place behind the data; if it came with text it is there already."""
+    if not tcb.fin_received:
+        memory.queue_received(tcb, segment, b"", True, host)
+    tcb.ack_scheduled = True
+    tcb.read_shut = True
+
+
+_FIN_VIEW = {
+    ReceiveBuffer.EMPTY: (ReceiveBuffer.ENDED,),
+    ReceiveBuffer.HOLDING: (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW),
+    ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW,),
+    ReceiveBuffer.ENDED: (ReceiveBuffer.ENDED,),
+}
+
+
+@TCP.rule(
+    on=E.SEGMENT_FIN, moves={S.ESTABLISHED: S.CLOSE_WAIT}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
+    cite="RFC 9293 §3.10.7.4, eighth: check the FIN bit, ESTABLISHED",
+)  # fmt: skip
+def fin_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The peer has no more to send: end of file follows the data already queued. Its acknowledgement may wait."""
+    _take_fin(tcb, segment, host)
+    tcb.pingpong = max(tcb.pingpong, host.profile.pingpong_threshold)
+
+
+@TCP.rule(
+    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_1: S.CLOSING}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
+    cite="RFC 9293 §3.10.7.4, eighth, FIN-WAIT-1",
+)  # fmt: skip
+def fins_cross(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Both sides closed at once: the peer's FIN is acknowledged, ours is still to be."""
+    _take_fin(tcb, segment, host)
+    send_ack(tcb, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_2: S.TIME_WAIT}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
+    cite="RFC 9293 §3.10.7.4, eighth, FIN-WAIT-2",
+)  # fmt: skip
+def peers_fin_ends_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Both directions are closed: the FIN is acknowledged, and the addresses rest for a minute."""
+    _take_fin(tcb, segment, host)
+    send_ack(tcb, host)
+    rest(tcb, host)
+    return DROP
