@@ -116,6 +116,7 @@ class KernelNet(Net):
         self._forged: set[bytes] = set()
         """Headers of segments that no socket sent: their SYNs begin nothing."""
         self._scale: dict[tuple[str, str], int] = {}
+        self._stamp: dict[tuple[str, str], int] = {}
 
     def __enter__(self) -> KernelNet:
         return self
@@ -139,18 +140,23 @@ class KernelNet(Net):
         return KernelEnd(self, name, socket.socket(socket.AF_INET, kind))
 
     def forge(
-        self, source: Address, target: Address, flags: str, seq: int = 0, ack: int = 0, size: int = 0, window: int = 512
-    ) -> None:
+        self, source: Address, target: Address, flags: str, seq: int = 0, ack: int = 0, size: int = 0,
+        window: int = 512, *, late_ms: int | None = None,
+    ) -> None:  # fmt: skip
         self.look_ahead()
         here, goal = f"{source[0]}:{source[1]}", f"{target[0]}:{target[1]}"
         bits = sum(int(flag) for letter, flag in LETTERS if letter in flags)
         self._first.setdefault((here, goal), STRANGE if "S" in flags else 0)
         first, last = self._first[here, goal], self._first.get((goal, here), 0)
         ends = socket.inet_aton(source[0]) + socket.inet_aton(target[0])
+        options = b""
+        if late_ms is not None:
+            stamp = (self._stamp[here, goal] + late_ms) % 2**32
+            options = struct.pack("!BBBBII", 1, 1, 8, 10, stamp, self._stamp[goal, here])
         segment = struct.pack(
             "!HHIIBBHHH", source[1], target[1], (first + seq) % 2**32, (last + ack) % 2**32 if "." in flags else 0,
-            5 << 4, bits, window, 0, 0,
-        ) + bytes(size)  # fmt: skip
+            (5 + len(options) // 4) << 4, bits, window, 0, 0,
+        ) + options + bytes(size)  # fmt: skip
         check = _checksum(ends + struct.pack("!HH", socket.IPPROTO_TCP, len(segment)) + segment)
         segment = segment[:16] + struct.pack("!H", check) + segment[18:]
         self._forged.add(segment[:20])
@@ -227,6 +233,7 @@ class KernelNet(Net):
         back = (there[1], there[0])
         options = _options(segment[20 : (offset >> 4) * 4])
         length = len(segment) - (offset >> 4) * 4
+        self._stamp[there] = options.pop("stamp", self._stamp.get(there))
         if bits & TcpFlag.SYN and segment[:20] not in self._forged:
             self._first[there] = seq
             self._scale[there] = options.get("wscale", 0)
@@ -265,7 +272,7 @@ def _near(difference: int) -> int:
 
 
 def _options(data: bytes) -> dict[str, Any]:
-    """MSS, window scale and SACK blocks, the options that the model writes down (RFC 9293 §3.2; RFC 2018 §3)."""
+    """MSS, window scale, SACK blocks and the timestamp (RFC 9293 §3.2; RFC 2018 §3; RFC 7323 §3.2)."""
     found: dict[str, Any] = {}
     at = 0
     while at < len(data) and data[at]:
@@ -276,6 +283,8 @@ def _options(data: bytes) -> dict[str, Any]:
         value = data[at + 2 : at + data[at + 1]]
         if kind in (2, 3):
             found["mss" if kind == 2 else "wscale"] = int.from_bytes(value, "big")
+        if kind == 8:
+            (found["stamp"],) = struct.unpack("!I", value[:4])
         if kind == 5:
             found["sack"] = list(struct.iter_unpack("!II", value))
         at += data[at + 1]

@@ -156,6 +156,82 @@ def test_time_wait_answers_whatever_is_not_expected(net: Net) -> None:
     assert end.state == "CLOSED"
 
 
+# ---------------------------------------------------------------- old timestamps
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("forged", [(".", 1, 1, 10), ("P.", 1, 1, 1), ("F.", 1, 1, 0), ("S", 1, 0, 0)], ids=str)
+@on_both_arms
+def test_an_old_segment_is_dropped_and_answered(net: Net, forged: Forged, state: str) -> None:
+    """RFC 7323 §5.3, R1: its number would fit, but its clock is behind."""
+    end, source, target = victim(net, state)
+    flags, seq, *others = forged
+    net.forge(source, target, flags, seq + (state == "CLOSE_WAIT"), *others, late_ms=-1000)
+    assert (net.sent()[1:], end.state, end.readable()) == ([plain_ack(end)], state, 0)
+
+
+@on_both_arms
+def test_a_segment_that_is_a_millisecond_old_is_not_old(net: Net) -> None:
+    """TCP_PAWS_WINDOW. But what it tells of the clock is not believed: a second later one is judged as before."""
+    end, source, target = victim(net, "ESTABLISHED")
+    net.forge(source, target, "P.", 1, 1, 5, late_ms=-1)
+    assert end.readable() == 5
+
+
+@on_both_arms
+def test_a_reset_is_never_too_old(net: Net) -> None:
+    """RFC 7323 §5.3: a reset may come from a host that has forgotten its clock."""
+    end, source, target = victim(net, "ESTABLISHED")
+    net.forge(source, target, "R", 1, late_ms=-1000)
+    assert (len(net.sent()), end.state) == (1, "CLOSED")
+
+
+@on_both_arms
+def test_an_overtaken_acknowledgement_is_let_pass(net: Net) -> None:
+    """A pure duplicate that was overtaken by less than the time-out for retransmission; one that is older is answered."""
+    end, source, target = victim(net, "ESTABLISHED")
+    net.forge(source, target, ".", 1, 1, window=64, late_ms=-100)
+    assert net.sent()[1:] == NOTHING_ELSE
+    net.forge(source, target, ".", 1, 1, window=64, late_ms=-1000)
+    assert net.sent()[1:] == [plain_ack(end)]
+    net.forge(source, target, ".", 1, 1, window=64, late_ms=-1000)
+    assert net.sent()[1:] == NOTHING_ELSE
+
+
+@on_both_arms
+def test_an_old_acknowledgement_from_before_the_data_is_dropped(net: Net) -> None:
+    end, source, target = victim(net, "ESTABLISHED")
+    net.forge(source, target, ".", 0, 1, late_ms=-1000)
+    assert net.sent()[1:] == NOTHING_ELSE
+
+
+@on_both_arms
+def test_a_clock_from_the_future_makes_the_present_old(net: Net) -> None:
+    """RFC 7323 §5.3, R3: what comes in order sets the clock; what the true peer sends is old from then on."""
+    end, source, target = victim(net, "ESTABLISHED")
+    net.forge(source, target, "P.", 1, 1, 5, late_ms=5000)
+    net.sent()
+    net.forge(source, target, "P.", 6, 1, 5, late_ms=6000)
+    assert end.readable() == 10
+    net.forge(source, target, "P.", 11, 1, 5, late_ms=0)
+    assert end.readable() == 10
+
+
+@pytest.mark.parametrize(("late_ms", "answer"), [(10, 1), (-1000, 0)])
+@on_both_arms
+def test_a_reset_of_a_resting_connection_is_believed_if_it_is_new(net: Net, late_ms: int, answer: int) -> None:
+    """RFC 1337 §2, §3."""
+    end, peer = fin_wait_2(net)
+    peer.close()
+    net.sent()
+    assert end.state == "CLOSED"
+    target, source = address(end), address(peer)
+    net.forge(source, target, "R", 2, late_ms=late_ms)
+    net.sent()
+    net.forge(source, target, "F.", 1, 2, late_ms=20)
+    assert net.sent()[1:2] == [["client > server: . 2:2(0) ack 2"], ["client > server: R 2:2(0)"]][answer]
+
+
 # ---------------------------------------------------------------- a listener, and nobody
 
 STRANGER = (HERE, 5555)

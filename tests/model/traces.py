@@ -118,10 +118,12 @@ class Net(ABC):
 
     @abstractmethod
     def forge(
-        self, source: Address, target: Address, flags: str, seq: int = 0, ack: int = 0, size: int = 0, window: int = 512
-    ) -> None:
+        self, source: Address, target: Address, flags: str, seq: int = 0, ack: int = 0, size: int = 0,
+        window: int = 512, *, late_ms: int | None = None,
+    ) -> None:  # fmt: skip
         """Put a segment on the wire that no socket sent; numbers are relative, as traces show them for this
-        direction. `flags` are packetdrill's letters; `window` is before scaling, and there is no option.
+        direction. `flags` are packetdrill's letters; `window` is before scaling. There is no option but timestamps,
+        if `late_ms` says by how many milliseconds they are later than the last that passed.
         """
 
     @abstractmethod
@@ -248,8 +250,9 @@ class ModelNet(Net):
         return CALLS[name](self.host, *args)
 
     def forge(
-        self, source: Address, target: Address, flags: str, seq: int = 0, ack: int = 0, size: int = 0, window: int = 512
-    ) -> None:
+        self, source: Address, target: Address, flags: str, seq: int = 0, ack: int = 0, size: int = 0,
+        window: int = 512, *, late_ms: int | None = None,
+    ) -> None:  # fmt: skip
         ours, theirs = self._first(source, target), self._first(target, source)
         if "S" in flags and not ours:
             ours = STRANGE
@@ -257,12 +260,20 @@ class ModelNet(Net):
         number = self.host.connections.get((source, target))
         sender = self.host.endpoints.get(number) if number is not None else None
         window <<= sender.rcv_scale if isinstance(sender, Tcb) and "S" not in flags else 0
-        data = bytes(size)
+        stamps = None
+        if late_ms is not None:
+            stamps = self._last_stamp(source, target) + late_ms, self._last_stamp(target, source)
         self.host.transmit(
             Segment(
-                source, target, ours + seq, theirs + ack if "." in flags else 0, bits, window, data, truesize=832 + size
+                source, target, ours + seq, theirs + ack if "." in flags else 0, bits, window, bytes(size),
+                truesize=832 + size, timestamps=stamps,
             )
-        )
+        )  # fmt: skip
+
+    def _last_stamp(self, source: Address, target: Address) -> int:
+        packets = (event.packet for event in reversed(self.trace.events) if isinstance(event, WireEvent))
+        passed = (p for p in packets if isinstance(p, Segment) and (p.src, p.dst) == (source, target))
+        return next(p.timestamps[0] for p in passed if p.timestamps)
 
     def _first(self, source: Address, target: Address) -> int:
         """The initial sequence number in one direction; 0 for a pair that has no connection."""
