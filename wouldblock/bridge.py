@@ -7,7 +7,7 @@ again and again, and makes calls of the model's host and of the kernel in betwee
 
 A judge may lose, duplicate or delay packets, as on the model's own wire (model/world/wire.py).
 
-Not here: several hosts; IPv6; timestamps, which the model does not offer yet, so that the kernel does without.
+Not here: several hosts; IPv6.
 """
 
 from __future__ import annotations

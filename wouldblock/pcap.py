@@ -12,8 +12,7 @@ in a capture on that host. A run of segments is written as the packets that it i
 The blocks are written here because no library does it that is kept up: python-pcapng has had no release since 2022,
 names Python 3.8 as its last and has no types; scapy and dpkt would bring a stack of protocols along for three blocks.
 
-Not here: reading captures; the kernel's arm, whose traces hold no packets; TCP timestamps, which the model accounts
-for in its segment sizes but does not send.
+Not here: reading captures; the kernel's arm, whose traces hold no packets.
 """
 
 from __future__ import annotations
