@@ -26,7 +26,7 @@ from .tcp.machine import RECEIVE_BUFFER, SEND_BUFFER, TCP
 from .udp import calls as udp_calls
 from .udp.machine import UDP
 
-MACHINES: tuple[Machine, ...] = (TCP, SOCKET, UDP, DESCRIPTOR)
+MACHINES: tuple[Machine, ...] = (TCP, recovery.RECOVERY, SOCKET, UDP, DESCRIPTOR)
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (

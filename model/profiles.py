@@ -61,6 +61,10 @@ class Profile:
     pingpong_threshold: int
     """Replies after which a connection counts as interactive (net.ipv4.tcp_pingpong_thresh)."""
 
+    congestion_control: str
+    """The algorithm of new sockets (net.ipv4.tcp_congestion_control)."""
+    slow_start_after_idle: bool
+    """Whether the congestion window closes while nothing is sent (net.ipv4.tcp_slow_start_after_idle)."""
     initial_cwnd: int
     """Initial congestion window in segments (RFC 6928; TCP_INIT_CWND)."""
     loopback_mtu: int
@@ -140,6 +144,8 @@ LINUX = Profile(
     fin_wait_2_ns=60 * SECOND,
     quick_acks_max=16,
     pingpong_threshold=1,
+    congestion_control="reno",
+    slow_start_after_idle=True,
     initial_cwnd=10,
     loopback_mtu=65535,
     timestamps=True,

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from ..values.constants import TcpState
 from ..values.segments import Segment
-from . import congestion, memory, recovery, timestamps
+from . import congestion, recovery, scoreboard, timestamps
 from .acceptance import challenge
 from .block import Recovery, Tcb, Timer
 from .ends import finish, rest
 from .machine import DROP, SEND_BUFFER, SYNCHRONIZED, TCP, SendBuffer, TcpEvent
-from .output import arm_retransmission, note_round_trip
+from .roundtrip import note_round_trip, note_shortest
+from .scoreboard import Progress
 from .windows import bound_mss, grow_send_buffer, may_predict, says_new_window
 
 if TYPE_CHECKING:
@@ -39,40 +40,92 @@ _ACKED = {
 )  # fmt: skip
 def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The peer has these bytes: they leave the send buffer, which makes room and may make it writable again."""
-    tcb.probes = tcb.retransmits = 0
-    tcb.first_resent_ns = tcb.probing_since_ns = None
-    tcb.heard_ns = host.now_ns
-    timestamps.note(tcb, segment, host)
-    _update_window(tcb, segment, host)
-    tcb.snd_una = segment.ack
-    before = tcb.in_flight
-    sent_ns: int | None = None
-    while tcb.unacked and tcb.unacked[0].end <= segment.ack:
-        buffer = tcb.unacked.popleft()
-        sent_ns = None if buffer.sent_again else buffer.sent_ns
-        recovery.forget(tcb, buffer, host)
-        memory.let_go(tcb, buffer, host)
-    recovery.trim_acknowledged(tcb)
-    if tcb.recovery is not Recovery.OPEN and tcb.snd_una >= tcb.recover:
-        recovery.end_recovery(tcb)
-    if tcb.recovery is not Recovery.RECOVERY:
-        congestion.opens(tcb, before - tcb.in_flight)
-    tcb.backoff = 0
-    if sent_ns is not None:
-        note_round_trip(tcb, host.now_ns - sent_ns, host)
-    _look_for_loss(tcb, segment, host)
-    if tcb.snd_una >= tcb.tail_probed_at:
-        tcb.tail_probed_at = 0
-    arm_retransmission(tcb, host)
+    tcb.retransmits = 0
+    _take(tcb, segment, host)
     grow_send_buffer_if_wanted(tcb, host)
     if tcb.snd_una == tcb.write_seq and tcb.write_shut:
         TCP.offer(host.trail, TcpEvent.OUR_FIN_ACKED, tcb, segment, host)
 
 
-def _look_for_loss(tcb: Tcb, segment: Segment, host: Host) -> None:
-    if segment.sack or tcb.sacked_out or tcb.lost_out or not tcb.sack_permitted:
-        recovery.note_arrivals(tcb, segment, host)
-        TCP.offer(host.trail, TcpEvent.SEGMENT_LOSS, tcb, segment, host)
+def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """What every acceptable acknowledgement brings (`tcp_ack`)."""
+    progress = _begin(tcb, segment)
+    progress.advanced = segment.ack > tcb.snd_una
+    timestamps.note(tcb, segment, host)
+    progress.news = progress.advanced or segment.seq != segment.end
+    if not tcb.predicted:
+        progress.news = _update_window(tcb, segment, host) or progress.news
+    else:
+        tcb.snd_wl1 = segment.seq
+    tcb.snd_una = segment.ack
+    if segment.sack and tcb.sack_permitted:
+        _note_sack(tcb, segment, progress, host)
+    tcb.probes = 0
+    tcb.probing_since_ns = None
+    tcb.heard_ns = host.now_ns
+    if not tcb.in_flight:
+        if progress.twice:
+            recovery.look(tcb, progress, host)
+        if tcb.tail_probed_at:
+            recovery.note_probe_answer(tcb, progress, host)
+        return
+    sacked_before = tcb.sacked_out
+    scoreboard.acknowledge(tcb, progress, host)
+    _measure(tcb, segment, progress, sacked_before, host)
+    if progress.acknowledged:
+        _note_late(tcb, progress)
+    scoreboard.adapt_patience(tcb, progress.told)
+    if tcb.tail_probed_at:
+        recovery.note_probe_answer(tcb, progress, host)
+    if not (progress.advanced or progress.news or progress.twice):
+        progress.duplicates = 1 if segment.seq != segment.end else segment.merged
+    calm = progress.news and not progress.sacked and not progress.twice and tcb.recovery is Recovery.OPEN
+    recovery.acknowledged(tcb, progress, calm, host)
+
+
+def _begin(tcb: Tcb, segment: Segment) -> Progress:
+    echo = segment.timestamps[1] if tcb.timestamps and segment.timestamps else None
+    highest = scoreboard.highest_sacked(tcb) if tcb.sacked_out else tcb.snd_una
+    return Progress(tcb.snd_una, echo, tcb.delivered, tcb.lost, highest)
+
+
+def _note_sack(tcb: Tcb, segment: Segment, progress: Progress, host: Host) -> None:
+    scoreboard.note_sack(tcb, segment.sack, segment.ack, progress, host)
+    if progress.lowest is not None and (tcb.recovery is not Recovery.LOSS or tcb.undo_marker is not None):
+        scoreboard.note_late(tcb, progress.lowest, scoreboard.highest_sacked(tcb))
+    progress.lowest = None
+
+
+def _note_late(tcb: Tcb, progress: Progress) -> None:
+    if not tcb.sack_permitted:
+        scoreboard.uncount_duplicates(tcb, progress.acknowledged)
+        progress.original = progress.original and not progress.any_resent
+    elif progress.lowest is not None and progress.lowest < progress.highest:
+        scoreboard.note_late(tcb, progress.lowest, scoreboard.highest_sacked(tcb))
+
+
+def _measure(tcb: Tcb, segment: Segment, progress: Progress, sacked_before: int, host: Host) -> None:
+    """Measure round trips: of what was sent once; with timestamps also of what was sent again (RFC 6298 §3)."""
+    first = last = None
+    if progress.first_sent_ns is not None and progress.last_sent_ns is not None and not progress.any_resent:
+        first, last = host.now_ns - progress.first_sent_ns, host.now_ns - progress.last_sent_ns
+    sacked = None
+    if progress.first_sacked_ns is not None and progress.last_sacked_ns is not None:
+        sacked, last = host.now_ns - progress.first_sacked_ns, host.now_ns - progress.last_sacked_ns
+    if first is None:
+        first = sacked
+    if first is None and progress.acknowledged:
+        first = last = timestamps.round_trip_ns(tcb, segment, host)
+    if first is not None and last is not None:
+        lone = progress.acknowledged == 1 and not sacked_before and tcb.snd_una - progress.una < tcb.mss
+        if not (lone and not progress.sacked and tcb.shortest_us is not None and last > tcb.shortest_us * 1000):
+            note_shortest(tcb, last, host)
+        note_round_trip(tcb, first, host)
+        tcb.control.round_trip(tcb, last // 1000, host.now_ns)
+    head = tcb.unacked[0] if tcb.unacked else None
+    progress.timer_is_due = progress.acknowledged > 0 or (
+        head is not None and sacked is not None and sacked > host.now_ns - head.sent_ns
+    )
 
 
 def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
@@ -89,11 +142,7 @@ def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
 )  # fmt: skip
 def ack_updates_window(tcb: Tcb, segment: Segment, host: Host) -> None:
     """It acknowledges nothing new, but may say that the window has changed, or that something is missing."""
-    tcb.probes = 0
-    tcb.heard_ns = host.now_ns
-    timestamps.note(tcb, segment, host)
-    _update_window(tcb, segment, host)
-    _look_for_loss(tcb, segment, host)
+    _take(tcb, segment, host)
 
 
 @TCP.rule(
@@ -125,22 +174,29 @@ def ack_of_long_ago(tcb: Tcb, segment: Segment, host: Host) -> bool:
     unconfirmed="on loopback acknowledgements come in order",
 )  # fmt: skip
 def ack_is_old(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """A later acknowledgement overtook it: it says nothing new, but its text may be."""
-    tcb.probes = 0
-    tcb.heard_ns = host.now_ns
+    """A later acknowledgement overtook it: it says nothing new, but its text may be, and its SACK blocks."""
+    timestamps.note(tcb, segment, host)
+    if segment.sack and tcb.sack_permitted:
+        progress = _begin(tcb, segment)
+        _note_sack(tcb, segment, progress, host)
+        recovery.send_for(tcb, recovery.look(tcb, progress, host), host)
 
 
-def _update_window(tcb: Tcb, segment: Segment, host: Host) -> None:
+def _update_window(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Take over the window, if the segment is later than what it is known from. Returns whether it is."""
     if not says_new_window(tcb, segment):
-        return
+        return False
     tcb.snd_wl1 = segment.seq
     if tcb.snd_wnd == segment.window:
-        return
+        return True
     tcb.snd_wnd = segment.window
     tcb.predicts = may_predict(tcb)
+    if tcb.unsent:
+        congestion.restart_after_idle(tcb, host)
     if segment.window > tcb.max_window:
         tcb.max_window = segment.window
         bound_mss(tcb)
+    return True
 
 
 @TCP.rule(

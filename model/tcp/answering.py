@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..values.segments import Segment
-from .block import Tcb, Timer
+from .block import Pending, Tcb, Timer
 from .machine import SYNCHRONIZED, TCP, TcpEvent
-from .output import answer_now, delay_ack, probe_interval_ns, push_pending
+from .output import answer_now, delay_ack, probe_interval_ns, push_pending, start_timer
 from .windows import acknowledges_quickly, is_half_full, select_window
 
 if TYPE_CHECKING:
@@ -31,14 +31,13 @@ def waiting_bytes_follow(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 def _keep_probe_timer(tcb: Tcb, host: Host) -> None:
     """The probe timer runs only while the first buffer does not fit the window (`tcp_ack_probe`)."""
-    if not tcb.probing:
+    if tcb.pending is not Pending.WINDOW_PROBE or tcb.timers[Timer.RETRANSMIT] is None:
         return
     if tcb.unsent[0].end <= tcb.snd_una + tcb.snd_wnd:
-        tcb.probing = False
         tcb.backoff = 0
         host.stop_timer(tcb, Timer.RETRANSMIT)
     else:
-        host.set_timer(tcb, Timer.RETRANSMIT, probe_interval_ns(tcb, host))
+        start_timer(tcb, Pending.WINDOW_PROBE, probe_interval_ns(tcb, host), host)
 
 
 def _ack_is_due(tcb: Tcb, segment: Segment, host: Host) -> bool:

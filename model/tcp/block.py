@@ -9,19 +9,23 @@ memory accounts the kernel's. Two kinds of buffer hold the stream:
 Each carries a `truesize`, the memory the kernel charges for it, which is what fills a buffer; payload does not
 (`sk_buff.truesize`; see memory.py for the accounts).
 
-Not here: rules. Options that only a lossy or reordering network needs (SACK, timestamps) come with it.
+Not here: rules.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ..endpoint import Endpoint
 from ..values.constants import TcpState
 from ..values.segments import Run, Segment
+
+if TYPE_CHECKING:
+    from .congestion import Algorithm
 
 
 class Timer(IntEnum):
@@ -36,14 +40,28 @@ class Timer(IntEnum):
 
 
 class Recovery(IntEnum):
-    """What the sender does about losses (`icsk_ca_state`)."""
+    """What the sender does about losses (`icsk_ca_state`): the states of a machine of its own (recovery.py)."""
 
     OPEN = 0
-    """Nothing is known to be lost."""
-    RECOVERY = 1
-    """Later segments have arrived: what is missing is sent again."""
-    LOSS = 2
-    """A time-out: everything is sent again that the peer was not seen to have."""
+    """Nothing is known to be missing."""
+    DISORDER = 1
+    """Something arrived out of order, or was sent again: what is missing may only be late."""
+    CWR = 2
+    """The window is being reduced, but nothing is missing."""
+    RECOVERY = 3
+    """Something is lost and sent again, and the window is being reduced."""
+    LOSS = 4
+    """Nothing was heard for a time-out: what the peer was not seen to have is sent again from the beginning."""
+
+
+class Pending(IntEnum):
+    """What the retransmission timer was set for last (`icsk_pending`)."""
+
+    RETRANSMIT = 0
+    TAIL_PROBE = 1
+    REORDERING = 2
+    """What is missing may only be late: after this it is lost."""
+    WINDOW_PROBE = 3
 
 
 @attrs.define(eq=False)
@@ -61,6 +79,8 @@ class OutBuffer:
     segments: int = 1
     """How many full-sized segments it counts as, once sent (`tcp_skb_pcount`)."""
     sent_ns: int = 0
+    order: int = 0
+    """When it was sent last, and the how many-th transmission that was."""
     sent_again: bool = False
     sacked: bool = False
     lost: bool = False
@@ -134,21 +154,46 @@ class Tcb(Endpoint):
     packet_max: int = 0
     """Payload up to which a run of segments leaves as one packet; 0 on a wire, where each is one of its own."""
     nodelay: bool = False
-    cwnd: int = 10
-    ssthresh: int = 1 << 30
-    cwnd_count: int = 0
-    """Segments acknowledged since the congestion window opened last."""
     in_flight: int = 0
     """Segments sent and not acknowledged (`packets_out`)."""
-    in_flight_max: int = 0
     opened_ns: int = 0
     """When its SYN was sent."""
-    rto_ns: int = 0
-    srtt_ns: int = 0
-    rttvar_ns: int = 0
     backoff: int = 0
     retransmits: int = 0
     probes: int = 0
+
+    # round trips, in microseconds; 8 and 4: so many times (roundtrip.py)
+    rto_ns: int = 0
+    srtt_us8: int = 0
+    mdev_us4: int = 0
+    mdev_max_us4: int = 0
+    rttvar_us4: int = 0
+    round_ends: int = 0
+    """What must be acknowledged for the deviation to fall again."""
+    shortest_us: int | None = None
+    shortest_at_ns: int = 0
+
+    # congestion window, in segments (congestion.py)
+    control: Algorithm = attrs.field(default=None)
+    control_name: str = ""
+    cwnd: int = 10
+    ssthresh: int = 0x7FFF_FFFF
+    cwnd_count: int = 0
+    """Segments acknowledged since the congestion window opened last."""
+    cwnd_limited: bool = False
+    in_flight_max: int = 0
+    use_noted_to: int = 0
+    """Whether the window held sending back, how many segments were on their way, and until when that counts."""
+    cwnd_used: int = 0
+    cwnd_at_ns: int = 0
+    prior_cwnd: int = 0
+    prior_ssthresh: int = 0
+    """As they were before a loss; 0: there is no way back."""
+    prr_delivered: int = 0
+    prr_out: int = 0
+    """Segments delivered and sent since the reduction began (RFC 6937)."""
+    pacing_rate: int | None = None
+    """Bytes in a second that the window and the round trip come to; None until the latter is known."""
 
     # receive sequence space and window
     irs: int = 0
@@ -180,23 +225,47 @@ class Tcb(Endpoint):
     user_timeout_ns: int = 0
     heard_ns: int = 0
     """When an acknowledgement was received last."""
-    first_resent_ns: int | None = None
-    """When what is unacknowledged was sent again first."""
+    resent_since_ns: int | None = None
+    """When something was sent again first, since recovery began (`retrans_stamp`)."""
     probing_since_ns: int | None = None
 
-    # recovery from loss
+    # recovery from loss (scoreboard.py, recovery.py)
     sack_permitted: bool = False
     recovery: Recovery = Recovery.OPEN
-    recover: int = 0
+    high_seq: int = 0
     """The number up to which everything must be acknowledged for recovery to end."""
     sacked_out: int = 0
     lost_out: int = 0
     resent_out: int = 0
     """Segments in these conditions, of those in flight."""
-    newest_sent: tuple[int, int] = (0, 0)
-    """When the latest segment that is known to have arrived was sent, and its end."""
+    delivered: int = 0
+    lost: int = 0
+    resent: int = 0
+    """Segments that were, ever."""
+    transmissions: int = 0
+    newest_arrived: int = 0
+    """How many buffers were sent, and which of these transmissions is the latest that is known to have arrived."""
     newest_trip_ns: int = 0
-    """How long that one's acknowledgement took."""
+    """How long the last one's acknowledgement took."""
+    newest_is_news: bool = False
+    reordering: int = 3
+    """As many segments may arrive early without the one before them being lost (net.ipv4.tcp_reordering)."""
+    reordered: int = 0
+    """How often one was seen to arrive late."""
+    patience: int = 1
+    """How many quarters of the shortest round trip a late one is waited for (`reo_wnd_steps`)."""
+    patience_lasts: int = 0
+    needless_seen: bool = False
+    patience_from: int = 0
+    duplicates_told: int = 0
+    """Segments of which the peer has told that they arrived twice."""
+    undo_marker: int | None = None
+    """Where `snd_una` was when the window was reduced; None: nothing is to be undone."""
+    undo_resent: int = -1
+    """Retransmissions since then that may yet turn out to have been needless; 0: all were."""
+    time_out_doubted: bool = False
+    """Whether it is still to be found out if a time-out was needless (RFC 5682)."""
+    reneging: bool = False
     out_of_order: list[Segment] = attrs.Factory(list)
     """What arrived behind a gap, by number."""
     sack_blocks: list[Run] = attrs.Factory(list)
@@ -241,17 +310,21 @@ class Tcb(Endpoint):
     """Memory of what waits in the backlog, counted until all of it is processed."""
 
     timers: list[int | None] = attrs.Factory(lambda: [None] * len(Timer))
-    probing: bool = False
-    """Whether the retransmission timer is a zero-window probe timer at the moment."""
-    tail_probing: bool = False
-    """Whether it is a tail loss probe timer at the moment."""
+    pending: Pending = Pending.RETRANSMIT
     tail_probed_at: int = 0
     """Where snd_nxt was at the last tail loss probe: one is enough until that is acknowledged; 0 for none."""
+    tail_was_resent: bool = False
+    """Whether that probe was something old."""
 
     @property
     def pipe(self) -> int:
         """Segments that are in the network (RFC 6675 §2)."""
         return self.in_flight - self.sacked_out - self.lost_out + self.resent_out
+
+    @property
+    def srtt_ns(self) -> int:
+        """The smoothed round trip; 0 until one was measured."""
+        return self.srtt_us8 * 125
 
     @property
     def receive_window(self) -> int:

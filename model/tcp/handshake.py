@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 from ..choices import INITIAL_SEQUENCE
 from ..values.constants import SHUT_WR, TcpFlag, TcpState
 from ..values.segments import TIMESTAMPS_SIZE, Segment
-from . import keepalive, memory, timestamps
+from . import congestion, keepalive, memory, timestamps
 from .block import OutBuffer, Tcb, Timer
 from .ends import abort
 from .machine import DROP, TCP, TcpEvent
-from .output import note_round_trip, reset_in_answer, send_ack, send_syn
+from .output import reset_in_answer, send_ack, send_syn
+from .roundtrip import note_round_trip, note_shortest
 from .windows import DEFAULT_MSS, bound_mss, first_rcv_mss, initial_window, settle_buffers
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def _start(tcb: Tcb, host: Host) -> None:
     syn = OutBuffer(host.next_buffer(), tcb.iss, bytearray(), syn=True)
     tcb.unacked.append(syn)
     tcb.in_flight = 1
-    tcb.cwnd = host.profile.initial_cwnd
+    tcb.cwnd, tcb.ssthresh = host.profile.initial_cwnd, congestion.INFINITE
+    tcb.high_seq = tcb.snd_nxt
 
 
 def _initial_sequence(tcb: Tcb, host: Host) -> int:
@@ -296,7 +298,10 @@ def reset_ends_half_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 def _established(tcb: Tcb, host: Host) -> None:
     profile = host.profile
-    note_round_trip(tcb, 0 if tcb.retransmits else host.now_ns - tcb.opened_ns, host)
+    trip_ns = 0 if tcb.retransmits else host.now_ns - tcb.opened_ns
+    note_shortest(tcb, trip_ns, host)
+    note_round_trip(tcb, trip_ns, host)
+    congestion.pace(tcb)
     tcb.backoff = tcb.retransmits = 0
     bound_mss(tcb)
     first_rcv_mss(tcb)

@@ -44,8 +44,6 @@ class TcpEvent(IntEnum):
     SEGMENT_RESET = auto()
     SEGMENT_SYN = auto()
     SEGMENT_ACK = auto()
-    SEGMENT_LOSS = auto()
-    """An acknowledgement that may tell of a loss."""
     OUR_FIN_ACKED = auto()
     """Everything we had to send was acknowledged, our FIN included."""
     SEGMENT_MEMORY = auto()
@@ -61,6 +59,7 @@ class TcpEvent(IntEnum):
     RETRANSMIT_DUE = auto()
     PROBE_DUE = auto()
     TAIL_PROBE_DUE = auto()
+    REORDERING_DUE = auto()
     TIME_WAIT_OVER = auto()
     KEEPALIVE_DUE = auto()
     LEFT_BEHIND = auto()

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..values.segments import Run, Segment
+from . import congestion
 from .block import InBuffer, OutBuffer, Recovery, Tcb
 from .windows import window_from_space
 
@@ -42,6 +43,7 @@ def has_room(tcb: Tcb) -> bool:
 
 def begin_buffer(tcb: Tcb, host: Host) -> OutBuffer:
     """A new, empty buffer at the end of what is to be sent, and its overhead charged."""
+    congestion.restart_after_idle(tcb, host)
     overhead = host.profile.buffer_overhead
     buffer = OutBuffer(host.next_buffer(), tcb.write_seq, bytearray(), truesize=overhead)
     tcb.unsent.append(buffer)

@@ -7,18 +7,21 @@ smaller than a segment waits while an earlier small one is unacknowledged (RFC 8
 Every segment carries an acknowledgement and the window of this moment, so sending anything settles a delayed
 acknowledgement.
 
-Not here: pacing, TCP_CORK and MSG_MORE, deferral of large segments, what is sent again (recovery.py); SACK blocks on
-segments with data.
+One timer does for retransmission, tail probes, reordering and closed windows: only one of them can be waited for.
+
+Not here: pacing, TCP_CORK and MSG_MORE, deferral of large segments, what is sent again (recovery.py).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Run, Segment
-from . import memory
-from .block import OutBuffer, Recovery, Tcb, Timer
+from . import congestion, memory
+from .block import OutBuffer, Pending, Recovery, Tcb, Timer
 from .timestamps import stamps
 from .windows import advertise_window
 
@@ -31,80 +34,121 @@ OPTIONS_MAX = 40
 """Bytes of options that a header holds (RFC 9293 §3.1)."""
 
 
-def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = False) -> None:
+def current_mss(tcb: Tcb) -> int:
+    """Payload of a full segment that is sent now: SACK blocks take their room of it (`tcp_current_mss`)."""
+    blocks = min(len(tcb.sack_blocks) + (tcb.duplicate is not None), _most_blocks(tcb)) if tcb.sack_permitted else 0
+    return tcb.mss - (4 + 8 * blocks if blocks else 0)
+
+
+def _most_blocks(tcb: Tcb) -> int:
+    return (OPTIONS_MAX - tcb.option_bytes - 4) // 8
+
+
+def _sack(tcb: Tcb) -> tuple[Run, ...]:
+    """The blocks that the next segment carries; a duplicate is told once (RFC 2018 §4; RFC 2883 §4)."""
+    if not tcb.sack_permitted or not (tcb.sack_blocks or tcb.duplicate):
+        return ()
+    blocks = (*((tcb.duplicate,) if tcb.duplicate else ()), *tcb.sack_blocks)[: _most_blocks(tcb)]
+    tcb.duplicate = None
+    return blocks
+
+
+def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = False, probe: bool = False) -> None:
     """Send what may be sent now (`tcp_write_xmit`).
 
-    `nagle=False` switches Nagle's algorithm off for this call; `only_one` is for a probe: it stops after one buffer,
-    and that one may go beyond the congestion window.
+    `nagle=False` switches Nagle's algorithm off for this call; `only_one` stops after one buffer; a `probe` does too,
+    and may go beyond the congestion window.
     """
     nagle = nagle and not tcb.nodelay
-    sent = False
+    mss = current_mss(tcb)
+    sent = 0
+    longest = congestion.run_length(tcb, mss, host.profile.run_max, 2)
     while tcb.unsent:
         quota = min(tcb.cwnd - tcb.pipe, max(tcb.cwnd >> 1, 1))
         if quota <= 0:
-            if not only_one:
+            if not probe:
                 break
             quota = 1
         buffer = tcb.unsent[0]
-        quota = min(quota, max(host.profile.run_max // tcb.mss, 2))
-        _fill_up(tcb, buffer, quota * tcb.mss, host)
+        quota = min(quota, longest)
+        _fill_up(tcb, buffer, quota * mss, host)
         length = len(buffer.data)
-        first_end = buffer.seq + min(length, tcb.mss) + (buffer.fin and length <= tcb.mss)
+        first_end = buffer.seq + min(length, mss) + (buffer.fin and length <= mss)
         if first_end > tcb.snd_una + tcb.snd_wnd:
             break
-        segments = -(-length // tcb.mss) or 1
+        segments = -(-length // mss) or 1
         last = len(tcb.unsent) == 1
         if segments == 1:
-            if nagle and last and not buffer.fin and length < tcb.mss and _small_unacknowledged(tcb):
+            if nagle and last and not buffer.fin and length < mss and _small_unacknowledged(tcb):
                 break
         else:
-            limit = _split_point(tcb, buffer, quota, last, nagle)
+            limit = _split_point(tcb, buffer, mss, quota, last, nagle)
             if length > limit:
                 tcb.unsent.insert(1, memory.split(tcb, buffer, limit, host))
                 length = limit
-                segments = -(-length // tcb.mss) or 1
+                segments = -(-length // mss) or 1
         buffer.segments = segments
         send_buffer(tcb, host)
-        if length < segments * tcb.mss:
+        if length < segments * mss:
             tcb.small_seq = buffer.end
-        sent = True
-        if only_one:
+        sent += segments
+        if only_one or probe:
             break
+    limited = tcb.pipe >= tcb.cwnd
+    if sent or limited:
+        congestion.note_use(tcb, limited, host)
     if sent:
-        tcb.in_flight_max = max(tcb.in_flight_max, tcb.in_flight)
-        arm_retransmission(tcb, host)
+        if congestion.reduces(tcb):
+            tcb.prr_out += sent
+        if not probe:
+            _schedule_tail_probe(tcb, host, from_now=False)
     elif tcb.unsent and not tcb.unacked and tcb.timers[Timer.RETRANSMIT] is None and tcb.state is not TcpState.CLOSED:
-        tcb.probing = True
-        host.set_timer(tcb, Timer.RETRANSMIT, probe_interval_ns(tcb, host))
+        start_timer(tcb, Pending.WINDOW_PROBE, probe_interval_ns(tcb, host), host)
 
 
-def arm_retransmission(tcb: Tcb, host: Host) -> None:
-    """Start the timer for what is unacknowledged: first for a tail loss probe, then for retransmission (RFC 8985
-    §7.2).
+# ---------------------------------------------------------------- the retransmission timer
+
+
+def start_timer(tcb: Tcb, pending: Pending, delay_ns: int, host: Host) -> None:
+    """Set the timer that retransmission, probes and reordering share."""
+    tcb.pending = pending
+    host.set_timer(tcb, Timer.RETRANSMIT, delay_ns)
+
+
+def set_retransmission(tcb: Tcb, host: Host) -> None:
+    """Something was acknowledged: the timer begins anew, for a tail probe if one may be sent (RFC 6298 §5.3; RFC 8985
+    §7.2; `tcp_set_xmit_timer`).
+    """
+    if not _schedule_tail_probe(tcb, host, from_now=True):
+        rearm_retransmission(tcb, host)
+
+
+def rearm_retransmission(tcb: Tcb, host: Host) -> None:
+    """The timer runs for a time-out, which counts from when the first was sent if it ran for something else meanwhile
+    (`tcp_rearm_rto`).
     """
     if not tcb.unacked:
         host.stop_timer(tcb, Timer.RETRANSMIT)
         return
-    quiet = tcb.recovery is Recovery.OPEN and not tcb.sacked_out
-    tcb.tail_probing = quiet and not tcb.tail_probed_at and not tcb.retransmits
-    if not tcb.tail_probing:
-        host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
-        return
-    slack = host.profile.rto_min_ns if tcb.in_flight == 1 else host.profile.tail_probe_min_ns
-    host.set_timer(tcb, Timer.RETRANSMIT, min(2 * tcb.srtt_ns + slack, tcb.rto_ns))
+    wait_ns = tcb.rto_ns
+    if tcb.pending in (Pending.REORDERING, Pending.TAIL_PROBE) and tcb.timers[Timer.RETRANSMIT] is not None:
+        wait_ns = max(tcb.unacked[0].sent_ns + tcb.rto_ns - host.now_ns, 1)
+    start_timer(tcb, Pending.RETRANSMIT, wait_ns, host)
 
 
-def note_round_trip(tcb: Tcb, sample_ns: int, host: Host) -> None:
-    """Smooth the round-trip time and set the retransmission time-out from it (RFC 6298 §2; Linux's minimum)."""
-    sample_ns = max(sample_ns, 1000)
-    if not tcb.srtt_ns:
-        tcb.srtt_ns, tcb.rttvar_ns = sample_ns, sample_ns // 2
-    else:
-        tcb.rttvar_ns += (abs(sample_ns - tcb.srtt_ns) - tcb.rttvar_ns) // 4
-        tcb.srtt_ns += (sample_ns - tcb.srtt_ns) // 8
-    tick = host.profile.jiffy_ns
-    rto = tcb.srtt_ns + max(4 * tcb.rttvar_ns, host.profile.rto_min_ns)
-    tcb.rto_ns = min(-(-rto // tick) * tick, host.profile.rto_max_ns)
+def _schedule_tail_probe(tcb: Tcb, host: Host, *, from_now: bool) -> bool:
+    """Two round trips after the last segment a probe finds out whether it was lost, unless the time-out comes first.
+    Whether one may be sent (`tcp_schedule_loss_probe`).
+    """
+    if not tcb.unacked or not tcb.sack_permitted or tcb.recovery not in (Recovery.OPEN, Recovery.CWR):
+        return False
+    slack_ns = host.profile.rto_min_ns if tcb.in_flight == 1 else host.profile.tail_probe_min_ns
+    wait_ns = 2 * tcb.srtt_ns + slack_ns if tcb.srtt_us8 else host.profile.rto_initial_ns
+    left_ns = tcb.rto_ns if from_now else tcb.unacked[0].sent_ns + tcb.rto_ns - host.now_ns
+    if left_ns > 0:
+        wait_ns = min(wait_ns, left_ns)
+    start_timer(tcb, Pending.TAIL_PROBE, wait_ns, host)
+    return True
 
 
 def _fill_up(tcb: Tcb, buffer: OutBuffer, size: int, host: Host) -> None:
@@ -135,15 +179,15 @@ def _small_unacknowledged(tcb: Tcb) -> bool:
     return tcb.in_flight > 0 and tcb.snd_una < tcb.small_seq <= tcb.snd_nxt
 
 
-def _split_point(tcb: Tcb, buffer: OutBuffer, quota: int, last: bool, nagle: bool) -> int:
+def _split_point(tcb: Tcb, buffer: OutBuffer, mss: int, quota: int, last: bool, nagle: bool) -> int:
     window = tcb.snd_una + tcb.snd_wnd - buffer.seq
-    most = tcb.mss * quota
+    most = mss * quota
     if most <= window and not last:
         return most
     needed = min(len(buffer.data), window)
     if most <= needed:
         return most
-    partial = needed % tcb.mss
+    partial = needed % mss
     if partial and nagle and _small_unacknowledged(tcb):
         return needed - partial
     return needed
@@ -152,14 +196,23 @@ def _split_point(tcb: Tcb, buffer: OutBuffer, quota: int, last: bool, nagle: boo
 def send_buffer(tcb: Tcb, host: Host) -> None:
     """Put the first unsent buffer on the wire; it stays in `unacked` until it is acknowledged."""
     buffer = tcb.unsent.popleft()
-    flags = _ACK | (_PSH if buffer.push else 0) | (_FIN if buffer.fin else 0)
+    begins = not tcb.unacked
+    if begins:
+        tcb.control.starts_sending(tcb, host.now_ns)
     tcb.unacked.append(buffer)
     host.held.add(buffer.number)
     tcb.in_flight += buffer.segments
-    buffer.sent_ns = host.now_ns
+    note_sent(tcb, buffer, host)
     tcb.snd_nxt = buffer.end
-    tcb.probing = False
-    _emit(tcb, host, buffer, flags)
+    _emit(tcb, host, buffer)
+    if begins or tcb.pending is Pending.TAIL_PROBE:
+        rearm_retransmission(tcb, host)
+
+
+def note_sent(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
+    """A buffer goes out: when, and in which order?"""
+    tcb.transmissions += 1
+    buffer.sent_ns, buffer.order = host.now_ns, tcb.transmissions
 
 
 def resend(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
@@ -167,11 +220,17 @@ def resend(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     if buffer.syn:
         send_syn(tcb, host, ack=tcb.state is TcpState.SYN_RECEIVED)
     else:
-        _emit(tcb, host, buffer, _ACK | (_PSH if buffer.push else 0) | (_FIN if buffer.fin else 0))
+        _emit(tcb, host, buffer)
 
 
-def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, flags: int) -> None:
-    """One buffer as one packet, or, if it is too long for loopback, as one packet a segment (`gso_features_check`)."""
+def _emit(tcb: Tcb, host: Host, buffer: OutBuffer) -> None:
+    """One buffer as one packet, or, if it is too long for loopback, as one packet a segment (`gso_features_check`). A
+    run is always pushed.
+    """
+    buffer.push = buffer.push or buffer.segments > 1
+    flags = _ACK | (_PSH if buffer.push else 0) | (_FIN if buffer.fin else 0)
+    mss = current_mss(tcb)
+    sack = _sack(tcb)
     window = advertise_window(tcb, host)
     _settle_ack(tcb, host)
     if buffer.data:
@@ -179,45 +238,25 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, flags: int) -> None:
             tcb.pingpong = min(tcb.pingpong + 1, 255)
         tcb.last_sent_ns = host.now_ns
     data = bytes(buffer.data)
+    whole = Segment(
+        tcb.local, tcb.remote, buffer.seq, tcb.rcv_nxt, flags, window, data, sack=sack, timestamps=stamps(tcb, host),
+        segment_size=mss if buffer.segments > 1 else 0, truesize=buffer.truesize, pages=tuple(buffer.pages),
+        buffer=buffer.number,
+    )  # fmt: skip
     if buffer.segments == 1 or len(data) < tcb.packet_max:
-        size = tcb.mss if buffer.segments > 1 else 0
-        host.transmit(
-            Segment(
-                tcb.local,
-                tcb.remote,
-                buffer.seq,
-                tcb.rcv_nxt,
-                flags,
-                window,
-                data,
-                timestamps=stamps(tcb, host),
-                segment_size=size,
-                truesize=buffer.truesize,
-                pages=tuple(buffer.pages),
-                buffer=buffer.number,
-            )
-        )
+        host.transmit(whole)
         return
-    ack = tcb.rcv_nxt
     pages = buffer.pages
-    for at in range(0, len(data), tcb.mss):
-        here, pages = memory.cut(pages, tcb.mss)
-        part = data[at : at + tcb.mss]
-        last = at + tcb.mss >= len(data)
+    for at in range(0, len(data), mss):
+        here, pages = memory.cut(pages, mss)
+        part = data[at : at + mss]
+        last = at + mss >= len(data)
         host.transmit(
-            Segment(
-                tcb.local,
-                tcb.remote,
-                buffer.seq + at,
-                ack,
-                flags if last else flags & ~(_PSH | _FIN),
-                window,
-                part,
-                timestamps=stamps(tcb, host),
-                truesize=host.profile.buffer_overhead + len(part),
-                pages=tuple(here),
+            attrs.evolve(
+                whole, seq=buffer.seq + at, flags=flags if last else flags & ~(_PSH | _FIN), data=part, segment_size=0,
+                truesize=host.profile.buffer_overhead + len(part), pages=tuple(here), buffer=0,
             )
-        )
+        )  # fmt: skip
 
 
 def _settle_ack(tcb: Tcb, host: Host) -> None:
@@ -253,12 +292,7 @@ def send_ack(tcb: Tcb, host: Host, seq: int | None = None) -> None:
         seq = _acceptable_seq(tcb)
     window = advertise_window(tcb, host)
     _settle_ack(tcb, host)
-    sack: tuple[Run, ...] = ()
-    if tcb.sack_permitted and (tcb.sack_blocks or tcb.duplicate):
-        most = (OPTIONS_MAX - tcb.option_bytes - 4) // 8
-        sack = (*((tcb.duplicate,) if tcb.duplicate else ()), *tcb.sack_blocks)[:most]
-        tcb.duplicate = None
-    host.transmit(bare(tcb, host, seq, _ACK, window, sack))
+    host.transmit(bare(tcb, host, seq, _ACK, window, _sack(tcb)))
 
 
 def delay_ack(tcb: Tcb, host: Host) -> None:

@@ -14,11 +14,20 @@ import errno
 from typing import TYPE_CHECKING
 
 from ..values.constants import TcpState
-from . import memory, recovery
-from .block import Tcb, Timer
+from . import memory, recovery, scoreboard
+from .block import OutBuffer, Pending, Tcb
 from .ends import abort, finish
 from .machine import SYNCHRONIZED, TCP, TcpEvent
-from .output import arm_retransmission, probe_interval_ns, push_pending, resend, send_ack, send_buffer, send_probe
+from .output import (
+    current_mss,
+    probe_interval_ns,
+    push_pending,
+    rearm_retransmission,
+    send_ack,
+    send_buffer,
+    send_probe,
+    start_timer,
+)
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -47,28 +56,58 @@ def delayed_ack_is_due(tcb: Tcb, host: Host) -> None:
 )  # fmt: skip
 def tail_is_probed(tcb: Tcb, host: Host) -> None:
     """Two round trips without an acknowledgement: what was sent last may be lost. New bytes, or it again, find out."""
-    before = tcb.snd_nxt
-    tcb.tail_probed_at = tcb.snd_nxt
-    if tcb.unsent:
-        push_pending(tcb, host, nagle=False, only_one=True)
-    if tcb.snd_nxt == before:
-        _cut_last_segment(tcb, host)
-        resend(tcb, tcb.unacked[-1], host)
-    arm_retransmission(tcb, host)
+    if not tcb.tail_probed_at and _probe(tcb, host):
+        tcb.tail_probed_at = tcb.snd_nxt
+        tcb.pending = Pending.RETRANSMIT
+    rearm_retransmission(tcb, host)
 
 
-def _cut_last_segment(tcb: Tcb, host: Host) -> None:
-    """Only the last segment of a run is sent again: make it a buffer of its own."""
+def _probe(tcb: Tcb, host: Host) -> bool:
+    """Send one segment: a new one if the peer's window lets it, else the last of those before. Whether that went."""
+    tcb.tail_was_resent = False
+    if tcb.unsent and _fits(tcb, tcb.unsent[0]):
+        before = tcb.in_flight
+        push_pending(tcb, host, nagle=False, probe=True)
+        return tcb.in_flight > before
     run = tcb.unacked[-1]
-    at = (run.segments - 1) * tcb.mss
+    at = (run.segments - 1) * current_mss(tcb)
     if 0 < at < len(run.data):
-        recovery.cut_unacked(tcb, run, at, host)
+        run = scoreboard.cut_unacked(tcb, run, at, host)
+    tcb.tail_was_resent = recovery.transmit_again(tcb, run, 1, host)
+    return tcb.tail_was_resent
+
+
+def _fits(tcb: Tcb, buffer: OutBuffer) -> bool:
+    mss = current_mss(tcb)
+    end = buffer.end if len(buffer.data) <= mss else buffer.seq + mss
+    return end <= tcb.snd_una + tcb.snd_wnd
+
+
+@TCP.rule(
+    on=TcpEvent.REORDERING_DUE, stays=SYNCHRONIZED, when=lambda tcb, host: bool(tcb.unacked),
+    cite="RFC 8985 §6.2, step 5; tcp_rack_reo_timeout", unconfirmed="on loopback nothing is lost or late",
+)  # fmt: skip
+def missing_is_taken_for_lost(tcb: Tcb, host: Host) -> None:
+    """What is missing could have been late only, and was waited for long enough: it is lost."""
+    recovery.reordering_is_over(tcb, host)
 
 
 def _gives_up(tcb: Tcb, host: Host) -> bool:
-    if tcb.user_timeout_ns:
-        return tcb.first_resent_ns is not None and host.now_ns - tcb.first_resent_ns >= tcb.user_timeout_ns
-    return tcb.retransmits >= host.profile.data_retries
+    """Whether nothing was acknowledged for too long: for as long as so many retransmissions take if the first comes
+    after the shortest time-out, or as the program has said (`retransmits_timed_out`).
+    """
+    if not tcb.retransmits or tcb.resent_since_ns is None:
+        return False
+    return host.now_ns - tcb.resent_since_ns >= (tcb.user_timeout_ns or patience_ns(host.profile.data_retries, host))
+
+
+def patience_ns(retries: int, host: Host) -> int:
+    """How long that is (`tcp_model_timeout`)."""
+    shortest, longest = host.profile.rto_min_ns, host.profile.rto_max_ns
+    doubled = (longest // shortest).bit_length() - 1
+    if retries <= doubled:
+        return ((2 << retries) - 1) * shortest
+    return ((2 << doubled) - 1) * shortest + (retries - doubled) * longest
 
 
 @TCP.rule(
@@ -78,16 +117,15 @@ def _gives_up(tcb: Tcb, host: Host) -> bool:
 )  # fmt: skip
 def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
     """All that is unacknowledged is taken for lost, the oldest is sent again, and the next wait is twice as long."""
-    recovery.everything_is_lost(tcb, host)
+    recovery.RECOVERY.fire(host.trail, recovery.RecoveryEvent.TIMED_OUT, tcb, tcb.recovery, host)
     tcb.retransmits += 1
-    tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
     recovery.send_again(tcb, tcb.unacked[0], 1, host)
+    tcb.backoff += 1
+    tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
     wait_ns = tcb.rto_ns
-    if tcb.first_resent_ns is None:
-        tcb.first_resent_ns = host.now_ns
-    if tcb.user_timeout_ns:
-        wait_ns = min(wait_ns, max(tcb.first_resent_ns + tcb.user_timeout_ns - host.now_ns, 1))
-    host.set_timer(tcb, Timer.RETRANSMIT, wait_ns)
+    if tcb.user_timeout_ns and tcb.resent_since_ns is not None:
+        wait_ns = min(wait_ns, max(tcb.resent_since_ns + tcb.user_timeout_ns - host.now_ns, 1))
+    start_timer(tcb, Pending.RETRANSMIT, wait_ns, host)
 
 
 @TCP.rule(
@@ -131,7 +169,6 @@ def stuck_bytes_are_sent_in_part(tcb: Tcb, host: Host) -> None:
         tcb.unsent.insert(1, memory.split(tcb, buffer, min(room, tcb.mss), host))
         buffer.push = True
     send_buffer(tcb, host)
-    host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
 
 
 @TCP.rule(
@@ -144,8 +181,7 @@ def closed_window_is_probed(tcb: Tcb, host: Host) -> None:
         tcb.probing_since_ns = host.now_ns
     tcb.probes += 1
     tcb.backoff = min(tcb.backoff + 1, host.profile.data_retries)
-    host.set_timer(tcb, Timer.RETRANSMIT, probe_interval_ns(tcb, host))
-    tcb.probing = True
+    start_timer(tcb, Pending.WINDOW_PROBE, probe_interval_ns(tcb, host), host)
     send_probe(tcb, host)
 
 

@@ -28,8 +28,9 @@ from ..profiles import Profile
 from ..rules import Arrow
 from ..sockets.ports import Ports
 from ..tcp import memory
+from ..tcp.algorithms import set_algorithm
 from ..tcp.arrival import arrive
-from ..tcp.block import Tcb, Timer
+from ..tcp.block import Pending, Tcb, Timer
 from ..tcp.machine import TCP, TcpEvent
 from ..tcp.output import reset_in_answer, send_ack
 from ..trace import CallEvent, TimerEvent, Trace, WireEvent
@@ -48,6 +49,12 @@ _TIMER_EVENTS = {
     Timer.DELAYED_ACK: TcpEvent.DELAYED_ACK_DUE,
     Timer.TIME_WAIT: TcpEvent.TIME_WAIT_OVER,
     Timer.KEEPALIVE: TcpEvent.KEEPALIVE_DUE,
+}
+_PENDING_EVENTS = {
+    Pending.RETRANSMIT: TcpEvent.RETRANSMIT_DUE,
+    Pending.TAIL_PROBE: TcpEvent.TAIL_PROBE_DUE,
+    Pending.REORDERING: TcpEvent.REORDERING_DUE,
+    Pending.WINDOW_PROBE: TcpEvent.PROBE_DUE,
 }
 _FIN = int(TcpFlag.FIN)
 _PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN)
@@ -172,6 +179,7 @@ class Host:
         profile = self.profile
         tcb = Tcb(self._number_endpoint(), sndbuf=profile.tcp_wmem[1], rcvbuf=profile.tcp_rmem[1])
         tcb.window_ratio = profile.window_ratio
+        set_algorithm(tcb, profile.congestion_control)
         self.endpoints[tcb.number] = tcb
         return tcb
 
@@ -190,6 +198,7 @@ class Host:
         child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
         child.window_clamp = listener.window_clamp
         child.write_seq = self.next_iss
+        set_algorithm(child, listener.control_name)
         child.keepalive, child.user_timeout_ns = listener.keepalive, listener.user_timeout_ns
         child.keep_idle_ns, child.keep_interval_ns = listener.keep_idle_ns, listener.keep_interval_ns
         child.keep_count = listener.keep_count
@@ -469,7 +478,6 @@ class Host:
 
     def stop_timers(self, tcb: Tcb) -> None:
         tcb.timers = [None] * len(Timer)
-        tcb.probing = tcb.tail_probing = False
 
     def next_deadline(self) -> int | None:
         """When the next timer fires, in nanoseconds; None if none is set."""
@@ -515,12 +523,7 @@ class Host:
         if self.trace is not None:
             name = self.names.get(tcb.fd, "-") if tcb.fd is not None else "-"
             self.trace.add(TimerEvent(self.now_ns, self.name, name, timer.name.lower()))
-        event = _TIMER_EVENTS.get(timer)
-        if event is None:
-            if tcb.tail_probing and tcb.unacked:
-                event = TcpEvent.TAIL_PROBE_DUE
-            else:
-                event = TcpEvent.PROBE_DUE if tcb.probing and not tcb.unacked else TcpEvent.RETRANSMIT_DUE
+        event = _TIMER_EVENTS.get(timer) or _PENDING_EVENTS[tcb.pending]
         self.delivering = True  # timers run where arriving packets are processed
         TCP.offer(self.trail, event, tcb, self)
         self._deliver_all()

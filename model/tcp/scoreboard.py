@@ -1,0 +1,415 @@
+"""The scoreboard: what the sender knows of every segment that is not acknowledged yet (RFC 6675; RFC 8985).
+
+Every buffer in `unacked` is on its way, *sacked* (the peer has it, out of order) or *lost*, and a lost one may be
+*resent*.
+The segments that are really in the network are `Tcb.pipe`.
+
+Loss is found by the order of sending and not of numbers, so that a lost retransmission shows too: something that was
+sent later has arrived, and since then as much time has passed as that one took, and a bit for packets that overtake
+each other (RACK). That bit is nothing until overtaking was seen, or once three segments have arrived early.
+
+A peer without SACK tells by duplicate acknowledgements, each of which is taken for one segment that arrived somewhere
+(RFC 6582).
+
+Not here: what is done about it (recovery.py); joining buffers that were sacked (`tcp_shift_skb_data`), which changes
+only how the kernel keeps its books.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..values.segments import Run
+from . import memory
+from .block import OutBuffer, Recovery, Tcb
+from .timestamps import clock, difference
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+REORDERING = 3
+"""As many segments may arrive early at first (net.ipv4.tcp_reordering)."""
+MOST_REORDERING = 300
+"""net.ipv4.tcp_max_reordering."""
+
+
+@attrs.define(eq=False)
+class Progress:
+    """What one acknowledgement brings. A draft that lives as long as its segment is processed."""
+
+    una: int
+    """`snd_una` before it."""
+    echo: int | None = None
+    """The timestamp that it echoes."""
+    told: int = 0
+    """Segments delivered before it."""
+    lost: int = 0
+    """Segments lost before it."""
+    highest: int = 0
+    """The end of the highest sacked segment before it."""
+    advanced: bool = False
+    acknowledged: int = 0
+    """Segments that were acknowledged, and whether any of them was sent twice."""
+    any_resent: bool = False
+    sacked: bool = False
+    """Segments were sacked that were not before."""
+    original: bool = False
+    """Something has arrived that was sent once, before the trouble began."""
+    twice: bool = False
+    """It tells of something that arrived twice, and whether that was the tail probe."""
+    probe_twice: bool = False
+    news: bool = False
+    """It carries text, or a window: it is no mere duplicate."""
+    duplicates: int = 0
+    first_sent_ns: int | None = None
+    last_sent_ns: int | None = None
+    first_sacked_ns: int | None = None
+    last_sacked_ns: int | None = None
+    """When the first and the last of those were sent that were sent once."""
+    lowest: int | None = None
+    """The lowest number that arrived late, without having been sent again."""
+    resent_lost: bool = False
+    """Something that was sent again is found to be lost again."""
+    timer_is_due: bool = False
+    timer_is_set: bool = False
+    """Whether the retransmission timer begins anew, and whether it was set for something else meanwhile."""
+
+
+def _count(tcb: Tcb, buffer: OutBuffer, segments: int) -> None:
+    if buffer.sacked:
+        tcb.sacked_out += segments
+    if buffer.lost:
+        tcb.lost_out += segments
+    if buffer.resent:
+        tcb.resent_out += segments
+
+
+def mark(
+    tcb: Tcb, buffer: OutBuffer, *, sacked: bool | None = None, lost: bool | None = None, resent: bool | None = None
+) -> None:
+    """Change the condition of a buffer, and the counts with it; None leaves a part of it."""
+    _count(tcb, buffer, -buffer.segments)
+    buffer.sacked = buffer.sacked if sacked is None else sacked
+    buffer.lost = buffer.lost if lost is None else lost
+    buffer.resent = buffer.resent if resent is None else resent
+    _count(tcb, buffer, buffer.segments)
+
+
+def lose(tcb: Tcb, buffer: OutBuffer) -> None:
+    """Whatever was sent last of this buffer is lost (`tcp_mark_skb_lost`)."""
+    if buffer.sacked or (buffer.lost and not buffer.resent):
+        return
+    tcb.lost += buffer.segments
+    mark(tcb, buffer, lost=True, resent=False)
+
+
+def cut_unacked(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> OutBuffer:
+    """Make two buffers of one that was sent, the second behind `at` bytes; both count as what the one was."""
+    before = buffer.segments
+    rest = memory.split(tcb, buffer, at, host)
+    for part in (buffer, rest):
+        part.segments = -(-len(part.data) // tcb.mss) or 1
+    rest.sent_ns, rest.order, rest.sent_again = buffer.sent_ns, buffer.order, buffer.sent_again
+    rest.sacked, rest.lost, rest.resent = buffer.sacked, buffer.lost, buffer.resent
+    more = buffer.segments + rest.segments - before
+    _count(tcb, buffer, more)
+    tcb.in_flight += more
+    host.held.add(rest.number)
+    tcb.unacked.insert(tcb.unacked.index(buffer) + 1, rest)
+    return rest
+
+
+def highest_sacked(tcb: Tcb) -> int:
+    """The end of the highest segment that was sacked; `snd_una` if none is (`tcp_highest_sack_seq`)."""
+    if not tcb.sacked_out:
+        return tcb.snd_una
+    return next((buffer.end for buffer in reversed(tcb.unacked) if buffer.sacked), tcb.snd_una)
+
+
+# ---------------------------------------------------------------- what has arrived
+
+
+def _arrived(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
+    """A segment is known to have arrived that was not before: is it the latest of all? (`tcp_rack_advance`)
+
+    If the answer came sooner than any ever did, it is not the retransmission that has arrived, and says nothing.
+    """
+    trip_ns = host.now_ns - buffer.sent_ns
+    if (buffer.sent_again or buffer.resent) and trip_ns < (tcb.shortest_us or 0) * 1000:
+        return
+    tcb.newest_is_news, tcb.newest_trip_ns = True, trip_ns
+    tcb.newest_arrived = max(tcb.newest_arrived, buffer.order)
+
+
+def _was_needless(tcb: Tcb, buffer: OutBuffer, progress: Progress) -> bool:
+    """Whether the echo is older than the retransmission: the original has arrived."""
+    return buffer.sent_again and echoes_before(tcb, progress, buffer.sent_ns)
+
+
+def echoes_before(tcb: Tcb, progress: Progress, at_ns: int) -> bool:
+    """Whether the acknowledgement echoes something that was sent before that moment (RFC 3522)."""
+    return bool(progress.echo) and difference(progress.echo or 0, clock(tcb, at_ns)) < 0
+
+
+def acknowledge(tcb: Tcb, progress: Progress, host: Host) -> None:
+    """Take off the list what is acknowledged (`tcp_clean_rtx_queue`)."""
+    while tcb.unacked and tcb.unacked[0].seq < tcb.snd_una:
+        buffer = tcb.unacked[0]
+        whole = buffer.end <= tcb.snd_una
+        segments = buffer.segments
+        if not whole:
+            if segments == 1:
+                break
+            segments -= -(-(buffer.end - tcb.snd_una) // tcb.mss)
+            if segments <= 0:
+                break
+        _note_acknowledged(tcb, buffer, segments, progress, host)
+        if not whole:
+            _trim(tcb, buffer)
+            break
+        tcb.unacked.popleft()
+        _count(tcb, buffer, -buffer.segments)
+        tcb.in_flight -= buffer.segments
+        memory.let_go(tcb, buffer, host)
+
+
+def _note_acknowledged(tcb: Tcb, buffer: OutBuffer, segments: int, progress: Progress, host: Host) -> None:
+    progress.acknowledged += segments
+    if buffer.sent_again or buffer.resent:
+        progress.any_resent = True
+    elif not buffer.sacked:
+        progress.last_sent_ns = buffer.sent_ns
+        if progress.first_sent_ns is None:
+            progress.first_sent_ns = buffer.sent_ns
+        if progress.lowest is None or buffer.seq < progress.lowest:
+            progress.lowest = buffer.seq
+        if buffer.end <= tcb.high_seq:
+            progress.original = True
+    if not buffer.sacked and tcb.sack_permitted:
+        tcb.delivered += segments
+        if not _was_needless(tcb, buffer, progress):
+            _arrived(tcb, buffer, host)
+
+
+def _trim(tcb: Tcb, run: OutBuffer) -> None:
+    """The first segments of a run are acknowledged: these are done (`tcp_trim_head`)."""
+    done = tcb.snd_una - run.seq
+    before = run.segments
+    del run.data[:done]
+    run.seq += done
+    run.segments = -(-len(run.data) // tcb.mss) or 1
+    run.pages = memory.cut(run.pages, done)[1]
+    run.truesize -= done
+    tcb.wmem -= done
+    _count(tcb, run, run.segments - before)
+    tcb.in_flight += run.segments - before
+
+
+def note_sack(tcb: Tcb, blocks: tuple[Run, ...], ack: int, progress: Progress, host: Host) -> None:
+    """Mark what the peer has out of order. A first block below the acknowledgement, or within the second, tells what
+    arrived twice (RFC 2883; `tcp_sacktag_write_queue`).
+    """
+    first = blocks[0]
+    twice = first[0] < ack or (len(blocks) > 1 and blocks[1][0] <= first[0] and first[1] <= blocks[1][1])
+    if twice:
+        twice = _note_twice(tcb, first, progress)
+    for index, (begin, end) in enumerate(blocks):
+        if twice and not index:
+            continue
+        if begin < end <= tcb.snd_nxt and begin >= tcb.snd_una:
+            _note_block(tcb, begin, end, progress, host)
+
+
+def _note_twice(tcb: Tcb, block: Run, progress: Progress) -> bool:
+    length = block[1] - block[0]
+    if not 0 < length <= tcb.max_window:
+        return False
+    segments = -(-length // tcb.mss) if length > tcb.mss else 1
+    if length <= tcb.mss and tcb.tail_probed_at and tcb.tail_probed_at == block[1]:
+        progress.probe_twice = True
+    tcb.duplicates_told += segments
+    if tcb.duplicates_told > tcb.resent:
+        return False
+    if tcb.reordered and not progress.probe_twice:
+        tcb.needless_seen = True
+    progress.twice = True
+    tcb.delivered += segments
+    if tcb.undo_marker is not None and tcb.undo_resent > 0 and tcb.undo_marker < block[1] <= progress.una:
+        tcb.undo_resent = max(0, tcb.undo_resent - segments)
+    for buffer in tcb.unacked:
+        if block[0] <= buffer.seq and buffer.end <= block[1]:
+            _note_buffer_twice(tcb, buffer, progress)
+    return True
+
+
+def _note_buffer_twice(tcb: Tcb, buffer: OutBuffer, progress: Progress) -> None:
+    if not (buffer.sent_again or buffer.resent):
+        return
+    if tcb.undo_marker is not None and tcb.undo_resent > 0 and buffer.end > tcb.undo_marker:
+        tcb.undo_resent = max(0, tcb.undo_resent - buffer.segments)
+    if buffer.sacked and (progress.lowest is None or buffer.seq < progress.lowest):
+        progress.lowest = buffer.seq
+    if buffer.resent:
+        mark(tcb, buffer, resent=False)
+
+
+def _note_block(tcb: Tcb, begin: int, end: int, progress: Progress, host: Host) -> None:
+    at = 0
+    while at < len(tcb.unacked):
+        buffer = tcb.unacked[at]
+        at += 1
+        if buffer.seq >= end:
+            break
+        if buffer.sacked or buffer.end <= begin:
+            continue
+        if buffer.seq < begin:
+            first = -(-(begin - buffer.seq) // tcb.mss) * tcb.mss
+            if buffer.segments > 1 and first < len(buffer.data):
+                cut_unacked(tcb, buffer, first, host)
+            continue
+        if buffer.end > end:
+            if buffer.segments == 1 or end - buffer.seq < tcb.mss:
+                continue
+            cut_unacked(tcb, buffer, (end - buffer.seq) // tcb.mss * tcb.mss, host)
+        _note_sacked(tcb, buffer, progress, host)
+
+
+def _note_sacked(tcb: Tcb, buffer: OutBuffer, progress: Progress, host: Host) -> None:
+    if not _was_needless(tcb, buffer, progress):
+        _arrived(tcb, buffer, host)
+    if not (buffer.sent_again or buffer.resent):
+        if buffer.seq < progress.highest and (progress.lowest is None or buffer.seq < progress.lowest):
+            progress.lowest = buffer.seq
+        if buffer.end <= tcb.high_seq:
+            progress.original = True
+        if progress.first_sacked_ns is None:
+            progress.first_sacked_ns = buffer.sent_ns
+        progress.last_sacked_ns = buffer.sent_ns
+    progress.sacked = True
+    tcb.delivered += buffer.segments
+    if buffer.resent and not buffer.lost:
+        mark(tcb, buffer, sacked=True)
+    else:
+        mark(tcb, buffer, sacked=True, lost=False, resent=False)
+
+
+# ---------------------------------------------------------------- a peer without SACK
+
+
+def count_duplicates(tcb: Tcb, duplicates: int) -> None:
+    """Each stands for a segment that arrived somewhere (`tcp_add_reno_sack`)."""
+    if duplicates:
+        before = tcb.sacked_out
+        tcb.sacked_out += duplicates
+        _limit(tcb, 0)
+        tcb.delivered += max(tcb.sacked_out - before, 0)
+
+
+def _limit(tcb: Tcb, more: int) -> None:
+    """At least one segment is missing, and more duplicates mean that some overtook others."""
+    most = tcb.in_flight - min(max(tcb.lost_out, 1), tcb.in_flight)
+    if tcb.sacked_out > most:
+        tcb.sacked_out = most
+        tcb.reordering = min(tcb.in_flight + more, MOST_REORDERING)
+        tcb.reordered += 1
+
+
+def uncount_duplicates(tcb: Tcb, acknowledged: int) -> None:
+    """One segment filled the gap, the others had been counted as arrived (`tcp_remove_reno_sacks`)."""
+    if acknowledged > 0:
+        tcb.delivered += max(acknowledged - tcb.sacked_out, 1)
+        tcb.sacked_out = max(tcb.sacked_out - (acknowledged - 1), 0)
+    _limit(tcb, acknowledged)
+
+
+# ---------------------------------------------------------------- what is lost
+
+
+def note_late(tcb: Tcb, lowest: int, highest: int) -> None:
+    """Something arrived that was missing while later ones were here, without having been sent again: segments overtake
+    each other here, and by how many (`tcp_check_sack_reordering`).
+    """
+    if lowest >= highest:
+        return
+    distance = highest - lowest
+    if distance > tcb.reordering * tcb.mss:
+        tcb.reordering = min(-(-distance // tcb.mss), MOST_REORDERING)
+    tcb.reordered += 1
+
+
+def adapt_patience(tcb: Tcb, told: int) -> None:
+    """Retransmissions that overtaking made needless make the sender wait longer, for a while
+    (`tcp_rack_update_reo_wnd`).
+    """
+    if not told:
+        return
+    if told < tcb.patience_from:
+        tcb.needless_seen = False
+    if tcb.needless_seen:
+        tcb.patience = min(tcb.patience + 1, 255)
+        tcb.needless_seen = False
+        tcb.patience_from = tcb.delivered
+        tcb.patience_lasts = 16
+    elif not tcb.patience_lasts:
+        tcb.patience = 1
+
+
+def _slack_ns(tcb: Tcb) -> int:
+    """How long something is waited for that may only have been overtaken (`tcp_rack_reo_wnd`)."""
+    if not tcb.reordered and (tcb.recovery >= Recovery.RECOVERY or tcb.sacked_out >= tcb.reordering):
+        return 0
+    return min((tcb.shortest_us or 0) // 4 * tcb.patience, tcb.srtt_us8 >> 6) * 1000
+
+
+def lost_in_ns(tcb: Tcb, buffer: OutBuffer, slack_ns: int, host: Host) -> int:
+    """In how many nanoseconds a buffer is lost, if nothing is heard of it; not more than 0: it is."""
+    return tcb.newest_trip_ns + slack_ns - (host.now_ns - buffer.sent_ns)
+
+
+def find_lost(tcb: Tcb, host: Host) -> int:
+    """Mark what must be lost. Returns in how many nanoseconds more may be; 0 for nothing (`tcp_rack_detect_loss`)."""
+    slack_ns = _slack_ns(tcb)
+    longest_ns = 0
+    for buffer in tcb.unacked:
+        if buffer.sacked or (buffer.lost and not buffer.resent) or buffer.order >= tcb.newest_arrived:
+            continue
+        wait_ns = lost_in_ns(tcb, buffer, slack_ns, host)
+        if wait_ns <= 0:
+            lose(tcb, buffer)
+        else:
+            longest_ns = max(longest_ns, wait_ns)
+    return longest_ns
+
+
+def find_lost_by_count(tcb: Tcb, advanced: bool, host: Host) -> None:
+    """Without SACK: the first is lost after three duplicates, or if an acknowledgement in recovery stops before it
+    (RFC 6582 §3.2; `tcp_newreno_mark_lost`).
+    """
+    many = tcb.recovery < Recovery.RECOVERY and tcb.sacked_out >= tcb.reordering
+    if not many and not (tcb.recovery is Recovery.RECOVERY and advanced):
+        return
+    first = tcb.unacked[0]
+    if first.lost:
+        return
+    if first.segments > 1 and len(first.data) > tcb.mss:
+        cut_unacked(tcb, first, tcb.mss, host)
+    lose(tcb, first)
+
+
+def everything_is_lost(tcb: Tcb, host: Host) -> None:
+    """Nothing came back for a time-out: what the peer was not seen to have is lost, but for what was sent only lately
+    (`tcp_timeout_mark_lost`). A peer that has the first but did not acknowledge it has thrown away what it told of.
+    """
+    head = tcb.unacked[0]
+    tcb.reneging = tcb.reneging or head.sacked
+    if head.sacked:
+        for buffer in tcb.unacked:
+            mark(tcb, buffer, sacked=False)
+        tcb.sacked_out = 0
+    elif not tcb.sack_permitted:
+        tcb.sacked_out = 0
+    for buffer in tcb.unacked:
+        if head.sacked or buffer is head or lost_in_ns(tcb, buffer, 0, host) <= 0:
+            lose(tcb, buffer)
