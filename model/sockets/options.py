@@ -97,6 +97,7 @@ def _set_reuse(end: Endpoint, value: int, host: Host) -> None:
 def _set_nodelay(tcb: Tcb, value: int, host: Host) -> None:
     tcb.nodelay = bool(value)
     if value:
+        tcb.nagle_waived = True
         push_pending(tcb, host)
 
 

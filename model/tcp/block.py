@@ -154,6 +154,8 @@ class Tcb(Endpoint):
     packet_max: int = 0
     """Payload up to which a run of segments leaves as one packet; 0 on a wire, where each is one of its own."""
     nodelay: bool = False
+    nagle_waived: bool = False
+    """TCP_NODELAY was set, if only for a moment: what waits then need not wait for Nagle's algorithm any more."""
     in_flight: int = 0
     """Segments sent and not acknowledged (`packets_out`)."""
     opened_ns: int = 0

@@ -44,6 +44,7 @@ def has_room(tcb: Tcb) -> bool:
 def begin_buffer(tcb: Tcb, host: Host) -> OutBuffer:
     """A new, empty buffer at the end of what is to be sent, and its overhead charged."""
     congestion.restart_after_idle(tcb, host)
+    tcb.nagle_waived = False
     overhead = host.profile.buffer_overhead
     buffer = OutBuffer(host.next_buffer(), tcb.write_seq, bytearray(), truesize=overhead)
     tcb.unsent.append(buffer)

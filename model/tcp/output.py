@@ -59,7 +59,7 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
     `nagle=False` switches Nagle's algorithm off for this call; `only_one` stops after one buffer; a `probe` does too,
     and may go beyond the congestion window.
     """
-    nagle = nagle and not tcb.nodelay
+    nagle = nagle and not (tcb.nodelay or tcb.nagle_waived)
     mss = current_mss(tcb)
     sent = 0
     longest = congestion.run_length(tcb, mss, host.profile.run_max, 2)

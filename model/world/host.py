@@ -194,7 +194,8 @@ class Host:
         child.local, child.remote, child.listener = segment.dst, segment.src, listener.number
         child.sndbuf, child.rcvbuf = listener.sndbuf, listener.rcvbuf
         child.sndbuf_locked, child.rcvbuf_locked = listener.sndbuf_locked, listener.rcvbuf_locked
-        child.nodelay, child.reuse_address = listener.nodelay, listener.reuse_address
+        child.nodelay, child.nagle_waived = listener.nodelay, listener.nagle_waived
+        child.reuse_address = listener.reuse_address
         child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
         child.window_clamp = listener.window_clamp
         child.write_seq = self.next_iss

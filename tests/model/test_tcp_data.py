@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from model.values.constants import IPPROTO_TCP, MSG_PEEK, SHUT_RD, TCP_NODELAY
+from model.values.constants import IPPROTO_TCP, MSG_PEEK, SHUT_RD, SO_RCVBUF, SOL_SOCKET, TCP_NODELAY
 
 from .arms import on_both_arms
 from .traces import NOTHING_ELSE, SMALL_RCVBUF, ModelNet, Net, established, interactive
@@ -140,6 +140,28 @@ def test_switching_nagle_off_lets_go_of_what_it_held(net: Net) -> None:
     assert net.sent() == ["server > client: P. 11:16(5) ack 2"]
     server.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     assert net.sent() == ["server > client: P. 16:22(6) ack 2"]
+
+
+@on_both_arms
+def test_a_moment_without_nagle_lets_go_of_what_the_window_held(net: Net) -> None:
+    """TCP_NODELAY, set and taken back while the window was closed, still counts for what waited then (TCP_NAGLE_PUSH).
+    The segment before it was dropped for want of memory, and comes again when this one arrives.
+    """
+    client, server = established(net)
+    assert (server.send(bytes(65_483)), server.send(bytes(1448))) == (65_483, 1448)
+    client.setsockopt(SOL_SOCKET, SO_RCVBUF, 5000)
+    assert (client.send(bytes(65_483)), server.send(bytes(536))) == (65_483, 536)
+    server.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+    server.setsockopt(IPPROTO_TCP, TCP_NODELAY, 0)
+    assert net.sent()[-1] == "client > server: . 65484:65484(0) ack 65484"
+    assert len(client.recv()) == 65_483
+    assert net.sent() == [
+        "client > server: . 65484:65484(0) ack 65484",
+        "server > client: P. 66932:67468(536) ack 65484",
+        "client > server: . 65484:65484(0) ack 65484 <sack 66932:67468>",
+        "server > client: P. 65484:66932(1448) ack 65484",
+        "client > server: . 65484:65484(0) ack 67468",
+    ]
 
 
 @on_both_arms
