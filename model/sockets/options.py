@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,6 +20,7 @@ import attrs
 from ..endpoint import Endpoint
 from ..profiles import MS, SECOND
 from ..tcp import keepalive
+from ..tcp.algorithms import ALGORITHMS, set_algorithm
 from ..tcp.block import Tcb
 from ..tcp.output import push_pending
 from ..udp.machine import UdpSocket
@@ -40,6 +41,7 @@ from ..values.constants import (
     SOCK_DGRAM,
     SOCK_STREAM,
     SOL_SOCKET,
+    TCP_CONGESTION,
     TCP_INFO,
     TCP_KEEPCNT,
     TCP_KEEPIDLE,
@@ -65,11 +67,13 @@ class Option:
 
     name: str
     get: Callable[[Any, Host], int | bytes]
-    set: Callable[[Any, int, Host], None] | None = None
+    set: Callable[[Any, Any, Host], None] | None = None
     tcp_only: bool = False
     least: int | None = None
     most: int | None = None
     """Values outside are refused."""
+    names: Collection[str] = ()
+    """The names that an option takes whose value is a name; `set` is then given the name."""
 
     def takes(self, value: int) -> bool:
         """Whether `value` lies in the option's range."""
@@ -122,6 +126,18 @@ def _set_keep_count(tcb: Tcb, value: int, host: Host) -> None:
 
 def _set_user_timeout(tcb: Tcb, value: int, host: Host) -> None:
     tcb.user_timeout_ns = value * MS
+
+
+_NAME_MAX = 16
+"""Bytes of a name with its zeros (TCP_CA_NAME_MAX)."""
+_OTHER_ALGORITHMS = frozenset(
+    "bbr bic cdg dctcp highspeed htcp hybla illinois lp nv scalable vegas veno westwood yeah".split()
+)
+"""Names that a kernel may know and the model does not."""
+
+
+def _algorithm(tcb: Tcb, host: Host) -> bytes:
+    return tcb.control_name.encode().ljust(_NAME_MAX, b"\0")
 
 
 _TCP_INFO = struct.Struct("=8B24I")
@@ -180,6 +196,9 @@ OPTIONS: dict[tuple[int, int], Option] = {
     ),
     (IPPROTO_TCP, TCP_USER_TIMEOUT): Option(
         "TCP_USER_TIMEOUT", lambda t, h: t.user_timeout_ns // MS, _set_user_timeout, True, 0
+    ),
+    (IPPROTO_TCP, TCP_CONGESTION): Option(
+        "TCP_CONGESTION", _algorithm, lambda t, name, h: set_algorithm(t, name), True, names=ALGORITHMS
     ),
     (IPPROTO_TCP, TCP_INFO): Option("TCP_INFO", _tcp_info, tcp_only=True),
 }
@@ -247,11 +266,11 @@ def option_is_not_for_this_protocol(end: Endpoint, option: Option, value: int | 
 @SOCKET.rule(
     on=LifeEvent.SETSOCKOPT,
     stays=ANY_LIFE,
-    when=lambda end, option, value, host: not isinstance(value, int) and len(value) < 4,
+    when=lambda end, option, value, host: not isinstance(value, int) and len(value) < (1 if option.names else 4),
     cite="setsockopt(2), EINVAL",
 )
 def option_value_is_too_short(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
-    """Fewer bytes than an int has: EINVAL."""
+    """Fewer bytes than an int has, or an empty name: EINVAL."""
     return Fail(errno.EINVAL)
 
 
@@ -269,7 +288,18 @@ def option_can_only_be_read(end: Endpoint, option: Option, value: int | bytes, h
 @SOCKET.rule(
     on=LifeEvent.SETSOCKOPT,
     stays=ANY_LIFE,
-    when=lambda end, option, value, host: not option.takes(_number(value)),
+    when=lambda end, option, value, host: bool(option.names) and _name(value) not in option.names,
+    cite="tcp(7), TCP_CONGESTION; tcp_set_congestion_control, ENOENT",
+)
+def option_has_no_such_name(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
+    """The option's value is a name, and nothing has this one: ENOENT."""
+    return Fail(errno.ENOENT)
+
+
+@SOCKET.rule(
+    on=LifeEvent.SETSOCKOPT,
+    stays=ANY_LIFE,
+    when=lambda end, option, value, host: not option.names and not option.takes(_number(value)),
     cite="tcp(7); do_tcp_setsockopt, EINVAL",
 )
 def option_value_is_out_of_range(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
@@ -281,12 +311,21 @@ def option_value_is_out_of_range(end: Endpoint, option: Option, value: int | byt
 def option_is_set(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
     """The option takes effect. Of a buffer size the double is granted, to pay for overhead, within bounds."""
     assert option.set is not None
-    option.set(end, _number(value), host)
+    option.set(end, _name(value) if option.names else _number(value), host)
     return OK
 
 
 def _number(value: int | bytes) -> int:
     return value if isinstance(value, int) else int.from_bytes(value[:4], "little", signed=True)
+
+
+def _name(value: int | bytes) -> str:
+    """The name that some bytes are, up to the first zero."""
+    data = value.to_bytes(4, "little", signed=True) if isinstance(value, int) else value
+    name = data[: _NAME_MAX - 1].split(b"\0")[0].decode("latin-1")
+    if name in _OTHER_ALGORITHMS:
+        raise NotModelled(f"the congestion control {name!r} is not modelled; modelled are {', '.join(ALGORITHMS)}")
+    return name
 
 
 def getsockopt(end: Endpoint, level: int, number: int, buflen: int, host: Host) -> Answer:

@@ -130,8 +130,10 @@ def _measure(tcb: Tcb, segment: Segment, progress: Progress, sacked_before: int,
 
 def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
     """A send buffer that ran full once grows with the congestion window, unless it was set (`tcp_new_space`)."""
-    if tcb.ran_full and tcb.in_flight < tcb.cwnd:
-        grow_send_buffer(tcb, host.profile)
+    if tcb.ran_full and tcb.pipe < tcb.cwnd:
+        if not tcb.sndbuf_locked:
+            grow_send_buffer(tcb, host.profile)
+            tcb.cwnd_at_ns = host.now_ns
         if tcb.writable:
             tcb.ran_full = False
 

@@ -225,6 +225,7 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
             copied = memory.copy_in(tcb, tail, view[taken : taken + room], host)
         if not copied:
             if not memory.has_room(tcb):
+                tcb.ran_full = True
                 host.choose(SEND_ROOM, 0, wanted - taken, 0, tcb.number)
                 if taken:
                     if tcb.unsent:

@@ -78,7 +78,7 @@ def grow_send_buffer(tcb: Tcb, profile: Profile) -> None:
         return
     per_segment = max(tcb.peer_mss, tcb.mss) + 320 + 320
     per_segment = (1 << (per_segment - 1).bit_length()) + 256
-    wanted = 2 * max(profile.initial_cwnd, tcb.cwnd) * per_segment
+    wanted = 2 * max(profile.initial_cwnd, tcb.cwnd, tcb.reordering + 1) * per_segment
     if tcb.sndbuf < wanted:
         tcb.sndbuf = min(wanted, profile.tcp_wmem[2])
 

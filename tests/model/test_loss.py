@@ -97,9 +97,9 @@ class Pair:
         for source, target in (("lo", "b"), ("b", "lo")):
             for name, value in path.items():
                 setattr(self.world.wire.path(source, target), name, value)
-        self._listener = self._socket(far)
-        far.call("bind", self._listener, ("0.0.0.0", 80))
-        far.call("listen", self._listener, 5)
+        self.listener = self._socket(far)
+        far.call("bind", self.listener, ("0.0.0.0", 80))
+        far.call("listen", self.listener, 5)
         client = self._socket(near)
         near.call("connect", client, (far.addresses[0], 80))
         self.near = End(near, client, data[0])
@@ -128,7 +128,7 @@ class Pair:
     def step(self) -> bool:
         """Both programs do what they can now; whether that was anything."""
         far = self.world.hosts["b"]
-        if self.far is None and isinstance(answer := far.call("accept", self._listener), Done):
+        if self.far is None and isinstance(answer := far.call("accept", self.listener), Done):
             far.call("setblocking", answer.value[0], False)
             self.far = End(far, answer.value[0], self._data)
         near = self.near.host.descriptors.get(self.near.fd)
