@@ -145,7 +145,7 @@ def test_a_time_out_that_came_too_early_is_taken_back() -> None:
 
 
 def test_a_lost_tail_is_probed_and_the_window_reduced() -> None:
-    """RFC 8985 §7.4: the probe repaired the loss, and nobody else would have noticed it. It shows with the next bytes."""
+    """RFC 8985 §7.4: the probe repaired the loss that nobody else would have noticed. It shows with the next bytes."""
     sender = Sender(only(FIRST_DATA + 2, DROP))
     sender.wait(0.1)
     sender.host.call("send", sender.fd, bytes(3 * 1448))
@@ -179,16 +179,14 @@ def test_a_doubled_segment_is_no_loss() -> None:
 
 def test_a_lost_retransmission_is_sent_again() -> None:
     """RFC 8985 §3.2: what was sent later has arrived, so the retransmission is lost as well."""
-    gone = {FIRST_DATA + 1: 2}
+    seen: list[int] = []
 
     def judge(passing: Passing) -> Fate:
         segment = passing.packet
         assert isinstance(segment, Segment)
-        if passing.source == "lo" and passing.number == FIRST_DATA + 1:
-            gone["seq"] = segment.seq
-        if passing.source == "lo" and segment.seq == gone.get("seq") and gone[FIRST_DATA + 1]:
-            gone[FIRST_DATA + 1] -= 1
-            return DROP
+        if passing.source == "lo" and (passing.number == FIRST_DATA + 1 or segment.seq in seen):
+            seen.append(segment.seq)
+            return DROP if len(seen) <= 2 else PASS
         return PASS
 
     run = Run(judge)
@@ -212,10 +210,9 @@ def test_how_far_the_window_goes_down(algorithm: str, left: int) -> None:
 
 
 def test_cubic_comes_back_to_where_it_was_and_beyond() -> None:
-    """RFC 9438 §4.2: the curve is flat at the window of the last loss. Reno would need a round trip for each segment."""
-    cubic, reno = (Run(only(100, DROP), 15_000_000, algorithm).tcb for algorithm in ("cubic", "reno"))
-    assert cubic.cwnd > cubic.ssthresh * 10 // 7
-    assert cubic.cwnd > reno.cwnd
+    """RFC 9438 §4.2: the curve is flat at the window of the last loss."""
+    tcb = Run(only(100, DROP), 15_000_000, "cubic").tcb
+    assert tcb.cwnd > tcb.ssthresh * 10 // 7
 
 
 def test_an_algorithm_is_chosen_by_name() -> None:
