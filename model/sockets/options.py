@@ -128,6 +128,8 @@ def _set_user_timeout(tcb: Tcb, value: int, host: Host) -> None:
     tcb.user_timeout_ns = value * MS
 
 
+HEADERS = 40
+"""IPv4 and TCP without options, in bytes."""
 _NAME_MAX = 16
 """Bytes of a name with its zeros (TCP_CA_NAME_MAX)."""
 _OTHER_ALGORITHMS = frozenset(
@@ -144,21 +146,36 @@ _TCP_INFO = struct.Struct("=8B24I")
 
 
 def _tcp_info(tcb: Tcb, host: Host) -> bytes:
-    """The first 104 bytes of struct tcp_info. Modelled: state, retransmits, probes, backoff, scales, rto, ato, MSSs,
-    unacked, ssthresh, cwnd; the other fields are 0."""
-    scales = tcb.snd_scale | tcb.rcv_scale << 4
-    head = (int(tcb.state), 0, tcb.retransmits, tcb.probes, tcb.backoff, 0, scales, 0)
-    words = [0] * 24
-    words[0] = tcb.rto_ns // 1000
-    words[1] = tcb.ato_ns // 1000
-    words[2] = tcb.mss
-    words[3] = tcb.rcv_mss
-    words[4] = len(tcb.accept_queue) if tcb.state is TcpState.LISTEN else tcb.in_flight
-    words[5] = tcb.backlog_limit if tcb.state is TcpState.LISTEN else 0
-    words[17] = min(tcb.ssthresh, 0x7FFFFFFF)
-    words[18] = tcb.cwnd
-    words[19] = tcb.advertised_mss
-    return _TCP_INFO.pack(*head, *words)
+    """The first 104 bytes of struct tcp_info. Not modelled are tcpi_fackets, tcpi_last_ack_sent, tcpi_rcv_rtt and
+    tcpi_rcv_space: they are 0.
+    """
+    return _TCP_INFO.pack(*tcp_info(tcb, host).values())
+
+
+def tcp_info(tcb: Tcb, host: Host) -> dict[str, int]:
+    """The fields of struct tcp_info by name, without their prefix and in their order; times as the kernel counts them,
+    in microseconds or milliseconds (`tcp_get_info`).
+    """
+    listens = tcb.state is TcpState.LISTEN
+    connected = not listens and tcb.state is not TcpState.CLOSED
+    agreed = tcb.timestamps | tcb.sack_permitted << 1 | tcb.scales << 2 if connected else 0
+    return {
+        "state": int(tcb.state), "ca_state": int(tcb.recovery), "retransmits": tcb.retransmits, "probes": tcb.probes,
+        "backoff": tcb.backoff, "options": agreed, "wscale": tcb.snd_scale | tcb.rcv_scale << 4, "flags": 0,
+        "rto": tcb.rto_ns // 1000, "ato": tcb.ato_ns // 1000, "snd_mss": tcb.mss, "rcv_mss": tcb.rcv_mss,
+        "unacked": len(tcb.accept_queue) if listens else tcb.in_flight,
+        "sacked": tcb.backlog_limit if listens else tcb.sacked_out,
+        "lost": tcb.lost_out, "retrans": tcb.resent_out, "fackets": 0,
+        "last_data_sent": _since_ms(tcb.last_sent_ns, host), "last_ack_sent": 0,
+        "last_data_recv": _since_ms(tcb.last_received_ns, host), "last_ack_recv": _since_ms(tcb.heard_ns, host),
+        "pmtu": tcb.path_mss + HEADERS, "rcv_ssthresh": tcb.rcv_ssthresh, "rtt": tcb.srtt_us8 >> 3,
+        "rttvar": tcb.mdev_us4 >> 2, "snd_ssthresh": tcb.ssthresh, "snd_cwnd": tcb.cwnd, "advmss": tcb.advertised_mss,
+        "reordering": tcb.reordering, "rcv_rtt": 0, "rcv_space": 0, "total_retrans": tcb.resent,
+    }  # fmt: skip
+
+
+def _since_ms(at_ns: int, host: Host) -> int:
+    return max(host.now_ns - at_ns, 0) // MS if at_ns >= 0 else 0
 
 
 def _meminfo(end: Endpoint, host: Host) -> bytes:
