@@ -91,8 +91,8 @@ class Pair:
 
     def __init__(self, data: tuple[bytes, bytes], judge: Judge = let_pass, seed: int = 0, **path: int) -> None:
         self.trace = Trace("model")
-        self.world = World(seed=seed, trace=None)
-        far, near = self.world.add_host("b"), self.world.host
+        self.world = self.make_world(seed)
+        far, near = self.world.hosts["b"], self.world.host
         self.world.wire.judge = judge
         for source, target in (("lo", "b"), ("b", "lo")):
             for name, value in path.items():
@@ -105,6 +105,11 @@ class Pair:
         self.near = End(near, client, data[0])
         self.far: End | None = None
         self._data = data[1]
+
+    def make_world(self, seed: int) -> World:
+        world = World(seed=seed)
+        world.add_host("b")
+        return world
 
     @staticmethod
     def _socket(host: Host) -> int:
