@@ -9,6 +9,7 @@ Not here: who is at the other end (wouldblock/bridge.py); IPv6.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -18,7 +19,8 @@ from types import TracebackType
 
 _DEVICE = "/dev/net/tun"
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
-_SIOCSIFADDR, _SIOCSIFNETMASK, _SIOCSIFMTU, _SIOCSIFFLAGS = 0x8916, 0x891C, 0x8922, 0x8914
+_SIOCADDRT, _SIOCSIFADDR, _SIOCSIFNETMASK, _SIOCSIFMTU, _SIOCSIFFLAGS = 0x890B, 0x8916, 0x891C, 0x8922, 0x8914
+_RTENTRY, _RTF_UP = struct.Struct("L16s16s16sHhLPhPLLH"), 0x1
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
 _LONGEST = 65_536
 
@@ -26,14 +28,20 @@ _LONGEST = 65_536
 class Tun:
     """A TUN device with an address and a network of its own. A context manager; leaving it removes the device.
 
-    `address` is the kernel's, `netmask` says what it routes to the device, `mtu` is in bytes. Raises OSError where the
-    machine has no TUN or does not allow it.
+    `address` is the kernel's, `netmask` says what it routes to the device, or everything that is `routed_all`; `mtu` is
+    in bytes. Raises OSError where the machine has no TUN or does not allow it.
     """
 
     def __init__(
-        self, address: str = "10.0.0.254", netmask: str = "255.255.255.0", mtu: int = 1500, name: str = "tun0"
+        self,
+        address: str = "10.0.0.254",
+        netmask: str = "255.255.255.0",
+        mtu: int = 1500,
+        name: str = "tun0",
+        routed_all: bool = False,
     ) -> None:
         self.address, self.netmask, self.mtu, self.name = address, netmask, mtu, name
+        self._routed_all = routed_all
         self._fd = -1
 
     def __enter__(self) -> Tun:
@@ -48,6 +56,8 @@ class Tun:
                     (_SIOCSIFFLAGS, struct.pack("=H", _IFF_UP | _IFF_RUNNING)),
                 ):
                     fcntl.ioctl(control, request, self._request(value))
+                if self._routed_all:
+                    fcntl.ioctl(control, _SIOCADDRT, self._route())
         except BaseException:
             os.close(self._fd)
             raise
@@ -80,6 +90,20 @@ class Tun:
                 raise
             return False
         return True
+
+    def resize(self, mtu: int) -> None:
+        """Let the device take packets of up to `mtu` bytes from now on. Raises OSError for a size that it does not
+        take.
+        """
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+            fcntl.ioctl(control, _SIOCSIFMTU, self._request(struct.pack("=i", mtu)))
+        self.mtu = mtu
+
+    def _route(self) -> bytes:
+        """A route to everywhere through this device (rtentry, route(8))."""
+        self._name_in_c = ctypes.create_string_buffer(self.name.encode())
+        anywhere, name = _sockaddr("0.0.0.0"), ctypes.addressof(self._name_in_c)
+        return _RTENTRY.pack(0, anywhere, anywhere, anywhere, _RTF_UP, 0, 0, 0, 0, name, 0, 0, 0)
 
     def _request(self, value: bytes) -> bytes:
         return struct.pack("=16s24s", self.name.encode(), value)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wouldblock import files, verbs
+from wouldblock import files, scripts, verbs
 from wouldblock.front import Front, Stop, make_text_safe
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -48,6 +48,16 @@ def _json_option(what: str) -> Callable[[_F], _F]:
     )
 
 
+_define_option = click.option(
+    "-D",
+    "--define",
+    "defines",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="In packet scripts, NAME stands for VALUE. May be given several times.",
+)
+
+
 def _report_option(default: str) -> Callable[[_F], _F]:
     return click.option(
         "--report", metavar="FILE", help=f"Take confirmations from this report of a check.  [default: {default}]"
@@ -67,7 +77,7 @@ def cli() -> None:
 
 
 @cli.command(short_help="Compare the model with the running kernel.")
-@click.argument("target", required=False, metavar="[FILE.py[::NAME]]")
+@click.argument("targets", nargs=-1, metavar="[FILE.py[::NAME] | FILE.pkt… | DIR…]")
 @click.option("--calls", type=click.IntRange(min=1), metavar="N", help="Stop after N checked calls.")
 @click.option(
     "--time", "seconds", type=Duration(), metavar="T", help="Stop after T seconds.  [default: 10, without --calls]"
@@ -83,9 +93,16 @@ def cli() -> None:
 @click.option(
     "--out", type=click.Path(), metavar="DIR", help="Where the report and the diagrams go.  [default: build/report]"
 )  # fmt: skip
+@_define_option
 @_json_option("the report")
 def check(
-    target: str | None, calls: int | None, seconds: float | None, seed: int, out: str | None, json_file: str | None
+    targets: tuple[str, ...],
+    calls: int | None,
+    seconds: float | None,
+    seed: int,
+    out: str | None,
+    defines: tuple[str, ...],
+    json_file: str | None,
 ) -> int:
     """Compare the model with the running kernel.
 
@@ -95,24 +112,42 @@ def check(
     With FILE.py: each scenario in it, a function of one parameter named net, runs on both arms and is shown side by
     side, call by call, with the rules behind every answer. FILE.py::NAME runs that one.
 
+    With FILE.pkt: a script in packetdrill's language runs on the model in virtual time and on the kernel, in a private
+    network namespace behind a TUN device, in real time; both are shown side by side, event by event. A directory means
+    every script below it. Status 2 also says that a script needs what is not supported.
+
     \b
     Examples:
       wouldblock check --time 30
       wouldblock check --calls 100000 --seed 7 --json report.json
       wouldblock check examples/connecting.py::refused_then_asked_again
+      wouldblock check tests/scripts/handshake.pkt
     """
-    if target is None:
+    if not targets:
+        if defines:
+            raise Stop("--define belongs to packet scripts and says nothing about the random check: leave it out.")
         return verbs.check_random(calls, seconds, seed, Path(out or verbs.REPORT_FOLDER), json_file)
     for option, given in (("--calls", calls), ("--time", seconds), ("--out", out)):
         if given is not None:
             raise Stop(
                 f"{option} belongs to the random check and says nothing about a scenario file: leave out one of them."
             )
-    return verbs.check_file(target, seed, json_file)
+    if scripts.are_scripts(targets):
+        return scripts.check(targets, scripts.defined(defines), json_file)
+    return verbs.check_file(_scenario(targets, defines), seed, json_file)
 
 
-@cli.command(short_help="Run scenarios on the model only.")
-@click.argument("target", metavar="FILE.py[::NAME]")
+def _scenario(targets: tuple[str, ...], defines: tuple[str, ...]) -> str:
+    """The one file of scenarios that is meant."""
+    if len(targets) > 1:
+        raise click.UsageError(f"scenarios run one file at a time: {targets[0]} and {targets[1]} are two.")
+    if defines:
+        raise Stop("--define belongs to packet scripts and says nothing about a scenario file: leave it out.")
+    return targets[0]
+
+
+@cli.command(short_help="Run scenarios or packet scripts on the model only.")
+@click.argument("targets", nargs=-1, required=True, metavar="FILE.py[::NAME] | FILE.pkt… | DIR…")
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
@@ -125,12 +160,24 @@ def check(
 @click.option(
     "--pcap", metavar="FILE", help="Write the packets as pcapng, for Wireshark, to FILE; only for a single scenario."
 )
+@_define_option
 @_json_option("calls, answers and rules")
-def run(target: str, seed: int, trace: str | None, pcap: str | None, json_file: str | None) -> int:
+def run(
+    targets: tuple[str, ...],
+    seed: int,
+    trace: str | None,
+    pcap: str | None,
+    defines: tuple[str, ...],
+    json_file: str | None,
+) -> int:
     """Run scenarios on the model only, in virtual time, and show every call with the rules behind its answer.
+
+    With FILE.pkt: a script in packetdrill's language runs on the model, and every event is shown with what was seen. A
+    directory means every script below it. Status 1 says that one failed, 2 that one needs what is not supported.
 
     \b
     Examples:
+      wouldblock run tests/scripts/handshake.pkt
       wouldblock run examples/connecting.py
       wouldblock run examples/connecting.py::refused_then_asked_again --trace trace.jsonl
       wouldblock run examples/closing.py::close_with_unread_data --pcap closing.pcapng
@@ -139,7 +186,12 @@ def run(target: str, seed: int, trace: str | None, pcap: str | None, json_file: 
     files.check_file(pcap, "--pcap")
     if pcap == files.STDOUT and files.STDOUT in (trace, json_file):
         raise Stop("--pcap - writes bytes, which nothing else may be mixed with: let only one option have '-'.")
-    return verbs.run(target, seed, trace, pcap, json_file)
+    if scripts.are_scripts(targets):
+        for option, given in (("--trace", trace), ("--pcap", pcap)):
+            if given is not None:
+                raise Stop(f"{option} belongs to scenarios and is not there for packet scripts: leave it out.")
+        return scripts.run(targets, scripts.defined(defines), json_file)
+    return verbs.run(_scenario(targets, defines), seed, trace, pcap, json_file)
 
 
 @cli.command(short_help="List the rules of the model.")

@@ -124,7 +124,7 @@ def test_fails(events: str, sentence: str) -> None:
         ("+0 send(4, ..., 10, MSG_ZEROCOPY) = 10", "the name MSG_ZEROCOPY"),
         ("+0 setsockopt(4, SOL_TCP, TCP_INQ, [1], 4) = 0", "the name TCP_INQ"),
         ("+0 `ls`", "the command ls"),
-        ("+0 `sysctl -q net.ipv4.tcp_ecn=1`", "the setting tcp_ecn=1"),
+        ("+0 `sysctl -q net.ipv4.tcp_ecn=1`", "the setting net.ipv4.tcp_ecn=1"),
         ("+0 %{ import os }%", "code that is not an assertion"),
         ("+0 %{ assert tcpi_pmtu == 1500 }%", "the name tcpi_pmtu in an assertion"),
     ],
@@ -134,7 +134,40 @@ def test_unsupported(event: str, what: str) -> None:
     assert play(text) == Outcome(Verdict.UNSUPPORTED, "a.pkt", unsupported=(Missing(what, text.count("\n")),))
 
 
-def test_timestamps_are_not_supported_and_no_failure() -> None:
-    text = "0 socket(..., SOCK_STREAM, 0) = 3\n+0 fcntl(3, F_SETFL, O_NONBLOCK) = 0\n"
-    text += "+0 connect(3, ..., ...) = -1 EINPROGRESS\n+0 > S 0:0(0) <mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 10>\n"
-    assert play(text) == Outcome(Verdict.UNSUPPORTED, "a.pkt", unsupported=(Missing("timestamps", 4),))
+CLIENT = """
+0 socket(..., SOCK_STREAM, 0) = 3
++0 fcntl(3, F_SETFL, O_NONBLOCK) = 0
++0 connect(3, ..., ...) = -1 EINPROGRESS
++0 > S 0:0(0) <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 10>
++.1 < S. 0:0(0) ack 1 win 5792 <mss 1460,sackOK,TS val 700 ecr 100,nop,wscale 7>
++0 > . 1:1(0) ack 1 <nop,nop,TS val 200 ecr 700>
+"""
+
+
+def test_the_clock_of_timestamps_is_its_own_and_echoes_are_translated() -> None:
+    echo = "+0 < . 1:2(1) ack 1 win 9 <nop,nop,TS val 800 ecr 200>\n* > . 1:1(0) ack 2 <nop,nop,TS val 201 ecr 800>\n"
+    assert play(CLIENT + echo).verdict is Verdict.PASSED
+
+
+def test_an_echo_that_is_wrong_fails() -> None:
+    assert play(CLIENT.replace("ecr 700", "ecr 701")).line == 7
+
+
+def test_the_remote_side_may_begin_with_any_number() -> None:
+    text = CLIENT.replace("< S. 0:0(0)", "< S. 123:123(0)")
+    assert play(text).verdict is Verdict.PASSED
+
+
+def test_nothing_else_is_sent() -> None:
+    assert play(SERVER + "+1 > nothing\n").verdict is Verdict.PASSED
+    outcome = play(SERVER + "+0 write(4, ..., 9) = 9\n+.1 > nothing\n")
+    assert outcome.sentence is not None
+    assert outcome.sentence.startswith("expected that nothing is sent, seen > P. 1:10(9) ack 1 win ")
+
+
+def test_what_is_read_counts() -> None:
+    text = SERVER + "+0 < P. 1:3(2) ack 1 win 257\n+0~+.1 > . 1:1(0) ack 3\n"
+    assert play(text + '+0 read(4, "\\0\\0", 9) = 2\n').verdict is Verdict.PASSED
+    assert play(text + '+0 read(4, "ab", 9) = 2\n').sentence == (
+        'expected read(4, "ab", 9) = 2, which means "ab", seen b\'\\x00\\x00\'.'
+    )

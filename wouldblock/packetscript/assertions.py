@@ -4,7 +4,7 @@ packetdrill hands such a block to an interpreter, with what `TCP_INFO` says of t
 of them are lines of the form ``assert tcpi_snd_cwnd == 10, tcpi_snd_cwnd``, so that is what there is: assert and pass,
 comparisons, arithmetic, and, or, not; the names below. Powers, shifts, calls, attributes and indices are not.
 
-Not here: other statements, and what the model does not count.
+Not here: other statements, and where the values come from.
 """
 
 from __future__ import annotations
@@ -12,35 +12,13 @@ from __future__ import annotations
 import ast
 import operator
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from model.tcp.block import Tcb
 from model.values.constants import TcpState
 
 from .reader import Beyond
 
-INFO: dict[str, Callable[[Tcb], int]] = {
-    "tcpi_state": lambda tcb: int(tcb.state),
-    "tcpi_retransmits": lambda tcb: tcb.retransmits,
-    "tcpi_probes": lambda tcb: tcb.probes,
-    "tcpi_backoff": lambda tcb: tcb.backoff,
-    "tcpi_snd_wscale": lambda tcb: tcb.snd_scale,
-    "tcpi_rcv_wscale": lambda tcb: tcb.rcv_scale,
-    "tcpi_rto": lambda tcb: tcb.rto_ns // 1000,
-    "tcpi_ato": lambda tcb: tcb.ato_ns // 1000,
-    "tcpi_snd_mss": lambda tcb: tcb.mss,
-    "tcpi_rcv_mss": lambda tcb: tcb.rcv_mss,
-    "tcpi_unacked": lambda tcb: tcb.in_flight,
-    "tcpi_sacked": lambda tcb: tcb.sacked_out,
-    "tcpi_lost": lambda tcb: tcb.lost_out,
-    "tcpi_retrans": lambda tcb: tcb.resent_out,
-    "tcpi_rtt": lambda tcb: tcb.srtt_ns // 1000,
-    "tcpi_snd_ssthresh": lambda tcb: min(tcb.ssthresh, 0x7FFFFFFF),
-    "tcpi_snd_cwnd": lambda tcb: tcb.cwnd,
-    "tcpi_advmss": lambda tcb: tcb.advertised_mss,
-}
-"""What the model has of `struct tcp_info`, by the names that scripts use."""
 _SYN_RECEIVED = {"TCP_SYN_RECV": int(TcpState.SYN_RECEIVED), "TCP_FIN_WAIT1": 4, "TCP_FIN_WAIT2": 5, "TCP_CLOSE": 7}
 _CONSTANTS = {f"TCP_{state.name}": int(state) for state in TcpState} | _SYN_RECEIVED
 
@@ -65,7 +43,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 
 
-def failing(text: str, tcb: Tcb | None) -> str | None:
+def failing(text: str, info: Mapping[str, int] | None) -> str | None:
     """The first assertion in `text` that does not hold, with the values of its names; None if all hold."""
     try:
         tree = ast.parse(textwrap.dedent(text).strip())
@@ -77,42 +55,42 @@ def failing(text: str, tcb: Tcb | None) -> str | None:
         if not isinstance(statement, ast.Assert):
             raise Beyond("code that is not an assertion")
         try:
-            holds = _value(statement.test, tcb)
+            holds = _value(statement.test, info)
         except (TypeError, ZeroDivisionError, RecursionError):
             raise Beyond("an assertion whose value cannot be worked out") from None
         if not holds:
-            names = sorted({node.id for node in ast.walk(statement.test) if isinstance(node, ast.Name)} & INFO.keys())
-            seen = ", ".join(f"{name} = {_value(ast.Name(name), tcb)}" for name in names)
+            named = {node.id for node in ast.walk(statement.test) if isinstance(node, ast.Name)}
+            seen = ", ".join(f"{name} = {(info or {})[name]}" for name in sorted(named & (info or {}).keys()))
             return f"expected {ast.unparse(statement.test)}, seen {seen or 'otherwise'}"
     return None
 
 
-def _value(node: ast.expr, tcb: Tcb | None) -> Any:
+def _value(node: ast.expr, info: Mapping[str, int] | None) -> Any:
     match node:
         case ast.Constant(value=bool() | int() | float() as value):
             return value
-        case ast.Name(id=name) if name in INFO:
-            if tcb is None:
-                raise Beyond("an assertion when there is no connection")
-            return INFO[name](tcb)
+        case ast.Name(id=name) if name.startswith("tcpi_") and info is None:
+            raise Beyond("an assertion when there is no connection")
+        case ast.Name(id=name) if info is not None and name in info:
+            return info[name]
         case ast.Name(id=name) if name in _CONSTANTS:
             return _CONSTANTS[name]
         case ast.Name(id=name):
             raise Beyond(f"the name {name} in an assertion")
         case ast.Compare(left=left, ops=operators, comparators=others):
-            values = [_value(each, tcb) for each in (left, *others)]
+            values = [_value(each, info) for each in (left, *others)]
             return all(
                 _operator(sign)(one, two) for sign, one, two in zip(operators, values[:-1], values[1:], strict=True)
             )
         case ast.BoolOp(op=sign, values=parts):
-            results = [bool(_value(part, tcb)) for part in parts]
+            results = [bool(_value(part, info)) for part in parts]
             return all(results) if isinstance(sign, ast.And) else any(results)
         case ast.BinOp(left=left, op=sign, right=right):
-            return _operator(sign)(_value(left, tcb), _value(right, tcb))
+            return _operator(sign)(_value(left, info), _value(right, info))
         case ast.UnaryOp(op=sign, operand=operand):
-            return _operator(sign)(_value(operand, tcb))
+            return _operator(sign)(_value(operand, info))
         case ast.Tuple(elts=[first]):
-            return (_value(first, tcb),)
+            return (_value(first, info),)
         case _:
             raise Beyond("Python beyond comparisons and arithmetic in an assertion")
 

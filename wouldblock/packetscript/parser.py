@@ -5,7 +5,7 @@ The grammar on one screen, what is optional in brackets:
     script  := option* [command] event* [command]            a directive may stand between events
     event   := time action
     time    := T | +T | * | T~T | +T~+T                      T in seconds
-    action  := packet | code | command | [...T] call
+    action  := packet | > nothing | code | command | [...T] call
     call    := name(arguments) = answer [errno] [(note)]
 
 ``*`` and ranges are for packets that are expected, and a range does not run backwards. Packets are read by packets.py,
@@ -36,6 +36,7 @@ from .syntax import (
     Command,
     Event,
     Expression,
+    Nothing,
     Option,
     Packet,
     Script,
@@ -145,6 +146,10 @@ def _action(reader: Reader, when: When) -> Action:
             return Code(reader.take().text)
         case Kind.ELLIPSIS | Kind.WORD:
             return _call(reader, when)
+        case _ if token.is_mark(">") and reader.ahead(1).is_word("nothing"):
+            reader.take()
+            reader.take()
+            return Nothing()
         case _ if token.is_mark("<") or token.is_mark(">"):
             return packet(reader)
         case _:

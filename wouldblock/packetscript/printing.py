@@ -38,6 +38,7 @@ from .syntax import (
     Md5,
     Mss,
     Nop,
+    Nothing,
     Number,
     Option,
     Packet,
@@ -92,6 +93,8 @@ def show_action(action: Action) -> str:
             return f"%{{ {text} }}%"
         case Command(text=text):
             return f"`{text}`"
+        case Nothing():
+            return "> nothing"
         case Unsupported(text=text):
             return text
 

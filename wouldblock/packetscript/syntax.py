@@ -1,10 +1,10 @@
 """What a packet script says, as frozen values: the abstract syntax of packetdrill's script language.
 
 A script is a list of events in time. An event is a packet that arrives from outside (`<`), a packet that is expected to
-leave (`>`), a system call with the answer it is expected to give, an assertion in Python (``%{ }%``), or a command for
-a shell (in backquotes). Times are absolute, or relative to the event before; a packet that is expected may also come at
-any time, or within a range. Sequence numbers are relative to each side's initial one, as everywhere in that language:
-``1:1001(1000)`` are the first thousand bytes.
+leave (`>`), the statement that nothing else has left (``> nothing``), a system call with the answer it is expected to
+give, an assertion in Python (``%{ }%``), or a command for a shell (in backquotes). Times are absolute, or relative to
+the event before; a packet that is expected may also come at any time, or within a range. Sequence numbers are relative
+to each side's initial one, as everywhere in that language: ``1:1001(1000)`` are the first thousand bytes.
 
 Arguments and answers of calls are a small expression language: numbers, symbols joined by ``|``, strings, arrays,
 structures, and ``...`` for "whatever it is". Symbols are kept by name here; what `SOL_SOCKET` is, and which calls there
@@ -377,6 +377,11 @@ class Command:
 
 
 @attrs.frozen
+class Nothing:
+    """``> nothing``, which packetdrill does not have: up to now nothing has left that no event before expected."""
+
+
+@attrs.frozen
 class Unsupported:
     """Something that the language has and we do not."""
 
@@ -386,7 +391,7 @@ class Unsupported:
     line: int = attrs.field(default=0, eq=False)
 
 
-Action = Packet | SystemCall | Code | Command | Unsupported
+Action = Packet | SystemCall | Code | Command | Nothing | Unsupported
 
 
 @attrs.frozen

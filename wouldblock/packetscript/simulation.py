@@ -1,0 +1,179 @@
+"""The model as the arm of a script: a host with one address and one neighbour, in virtual time.
+
+The neighbour is the script. What it injects arrives at the moment that it names, and what the host sends is kept with
+its time. Time passes only between events, from timer to timer.
+
+What the model does not have is named and never guessed.
+
+Not here: UDP and ICMP beyond what the model has words for, IPv6, epoll.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import attrs
+
+from model import machines  # noqa: F401  # a host has all rules: importing this declares them
+from model.choices import Seeded
+from model.profiles import LINUX, SECOND
+from model.rules import ModelDefect
+from model.sockets.options import NotModelled
+from model.tcp.block import Tcb
+from model.values.conversion import Conversion
+from model.values.packets import IpPacket
+from model.values.results import Block
+from model.values.segments import Packet as ModelPacket
+from model.world.host import Host
+from model.world.wire import as_received
+
+from .arm import Ends, Reply
+from .modelcalls import ModelAttempt, ModelCalls
+from .reader import Beyond
+from .settings import read_commands, settled
+from .syntax import AccurateEcn, FastOpen, Flag, Icmp, Md5, Packet, SystemCall, Tcp
+
+START_NS = 1000 * SECOND
+"""What the host's clock says when the script begins."""
+_URGENT_OR_ECN = Flag.URG | Flag.ECE | Flag.CWR | Flag.AE
+
+INFO: dict[str, Callable[[Tcb], int]] = {
+    "tcpi_state": lambda tcb: int(tcb.state),
+    "tcpi_retransmits": lambda tcb: tcb.retransmits,
+    "tcpi_probes": lambda tcb: tcb.probes,
+    "tcpi_backoff": lambda tcb: tcb.backoff,
+    "tcpi_snd_wscale": lambda tcb: tcb.snd_scale,
+    "tcpi_rcv_wscale": lambda tcb: tcb.rcv_scale,
+    "tcpi_rto": lambda tcb: tcb.rto_ns // 1000,
+    "tcpi_ato": lambda tcb: tcb.ato_ns // 1000,
+    "tcpi_snd_mss": lambda tcb: tcb.mss,
+    "tcpi_rcv_mss": lambda tcb: tcb.rcv_mss,
+    "tcpi_unacked": lambda tcb: tcb.in_flight,
+    "tcpi_sacked": lambda tcb: tcb.sacked_out,
+    "tcpi_lost": lambda tcb: tcb.lost_out,
+    "tcpi_retrans": lambda tcb: tcb.resent_out,
+    "tcpi_rtt": lambda tcb: tcb.srtt_ns // 1000,
+    "tcpi_snd_ssthresh": lambda tcb: min(tcb.ssthresh, 0x7FFFFFFF),
+    "tcpi_snd_cwnd": lambda tcb: tcb.cwnd,
+    "tcpi_advmss": lambda tcb: tcb.advertised_mss,
+}
+"""What the model has of `struct tcp_info`, by the names that scripts use."""
+
+
+class Simulation:
+    """The model's arm."""
+
+    name = "model"
+    longest_ns = 3600 * SECOND
+    burst_ns = 0
+
+    def __init__(self, ends: Ends) -> None:
+        network = ends.remote[0].rpartition(".")[0] + "."
+        self.captured: deque[tuple[int, IpPacket]] = deque()
+        self.host = Host("model", LINUX, Seeded(0), now_ns=START_NS, addresses=(ends.local[0],), network=network)
+        self.host.link = self._sent
+        self.mtu = ends.mtu
+        self.host.path_mtu = lambda _ip: self.mtu
+        self._calls = ModelCalls(self.host, ends)
+        self._conversion = Conversion()
+        self._waking: list[ModelAttempt] = []
+
+    def __enter__(self) -> Simulation:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    # ----------------------------------------------------------------------------------------------------------- time
+
+    @property
+    def now_ns(self) -> int:
+        return self.host.now_ns - START_NS
+
+    def begin(self) -> None:
+        """The clock stands at the beginning already."""
+
+    def step(self, until_ns: int) -> bool:
+        until = until_ns + START_NS
+        deadline = self.host.next_deadline()
+        wakes = [each.wake_ns for each in self._waking if each.wake_ns is not None]
+        due = [ns for ns in (deadline, *wakes) if ns is not None and ns <= until]
+        if not due:
+            self.host.sleep_until(until)
+            return False
+        if deadline == min(due):
+            with _as_missing():
+                self.host.fire_next()
+        else:
+            self.host.sleep_until(min(due))
+            self._waking = [each for each in self._waking if each.wake_ns is None or each.wake_ns > self.host.now_ns]
+        return True
+
+    # -------------------------------------------------------------------------------------------------------- calling
+
+    def call(self, call: SystemCall) -> _Careful:
+        with _as_missing():
+            attempt = self._calls.attempt(call)
+        if attempt.wake_ns is not None:
+            self._waking.append(attempt)
+        return _Careful(attempt)
+
+    def command(self, text: str) -> tuple[str, ...]:
+        commands = read_commands(text)
+        self.mtu = commands.mtu or self.mtu
+        self.host.profile, unknown = settled(self.host.profile, commands.assignments)
+        return commands.unknown + unknown
+
+    def info(self, fd: int) -> Mapping[str, int] | None:
+        tcb = self._calls.end(fd)
+        return {name: of(tcb) for name, of in INFO.items()} if isinstance(tcb, Tcb) else None
+
+    # -------------------------------------------------------------------------------------------------------- packets
+
+    def inject(self, packet: IpPacket) -> None:
+        with _as_missing():
+            arriving = self._conversion.packet(packet)
+            if arriving is None:
+                raise Beyond("a packet for which the model has no word")
+            self.host.receive(as_received(arriving, self.host.profile.buffer_overhead))
+
+    def lacks(self, packet: Packet) -> tuple[str, ...]:
+        found = []
+        if packet.ip.ecn not in {None, "noecn"} or packet.ip.tos is not None:
+            found.append("ECN and the type of service")
+        if isinstance(packet.content, Tcp):
+            if packet.content.flags & _URGENT_OR_ECN:
+                found.append("urgent data or ECN")
+            if any(isinstance(option, FastOpen | Md5 | AccurateEcn) for option in packet.content.options or ()):
+                found.append("TCP options Fast Open, MD5, accurate ECN")
+        if isinstance(packet.content, Icmp) and not packet.outbound and packet.content.type == "echo_request":
+            found.append("echo")
+        return tuple(found)
+
+    def _sent(self, packet: ModelPacket) -> None:
+        for ip in self._conversion.packets(packet):
+            self.captured.append((self.now_ns, ip))
+
+
+@contextmanager
+def _as_missing() -> Iterator[None]:
+    """What the model does not have, named."""
+    try:
+        yield
+    except NotModelled as missing:
+        raise Beyond(str(missing)) from None
+    except ModelDefect as defect:
+        raise Beyond(f"a case for which the model has no rule ({defect})") from None
+
+
+@attrs.frozen
+class _Careful:
+    """A call of which anything that the model does not have is named."""
+
+    attempt: ModelAttempt
+
+    def reply(self) -> Reply | Block:
+        with _as_missing():
+            return self.attempt.reply()
