@@ -33,7 +33,7 @@ from .machine import (
     SendBuffer,
     TcpEvent,
 )
-from .output import push_pending, send_ack, send_fin, send_reset
+from .output import push_pending, send_ack, send_fin, send_reset, size_goal
 from .windows import is_half_full, select_window
 
 if TYPE_CHECKING:
@@ -212,14 +212,14 @@ def send_copies(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
 def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
     """Copy as much of `data` as the buffers take, pushing full ones on the way; returns the bytes taken."""
     view = memoryview(data)
-    wanted = len(data)
+    wanted, goal = len(data), size_goal(tcb, host)
     taken = 0
     begun = 0
     while taken < wanted:
         if tcb.error or tcb.write_shut:
             break
         tail = tcb.unsent[-1] if tcb.unsent else None
-        room = tcb.mss - len(tail.data) if tail is not None else 0
+        room = goal - len(tail.data) if tail is not None else 0
         copied = 0
         if tail is not None and room > 0:
             copied = memory.copy_in(tcb, tail, view[taken : taken + room], host)
@@ -238,12 +238,12 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
                     continue
             tail = memory.begin_buffer(tcb, host)
             begun += 1
-            copied = memory.copy_in(tcb, tail, view[taken : taken + tcb.mss], host)
+            copied = memory.copy_in(tcb, tail, view[taken : taken + goal], host)
         assert tail is not None
         if not taken:
             tail.push = False
         taken += copied
-        if taken == wanted or len(tail.data) < tcb.mss:
+        if taken == wanted or len(tail.data) < goal:
             continue
         if tcb.write_seq > tcb.pushed_seq + (tcb.max_window >> 1):
             _mark(tcb)

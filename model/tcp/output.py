@@ -23,7 +23,7 @@ from ..values.segments import Run, Segment
 from . import congestion, memory
 from .block import OutBuffer, Pending, Recovery, Tcb, Timer
 from .timestamps import stamps
-from .windows import advertise_window
+from .windows import DEFAULT_MSS, advertise_window
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -38,6 +38,15 @@ def current_mss(tcb: Tcb) -> int:
     """Payload of a full segment that is sent now: SACK blocks take their room of it (`tcp_current_mss`)."""
     blocks = min(len(tcb.sack_blocks) + (tcb.duplicate is not None), _most_blocks(tcb)) if tcb.sack_permitted else 0
     return tcb.mss - (4 + 8 * blocks if blocks else 0)
+
+
+def size_goal(tcb: Tcb, host: Host) -> int:
+    """Bytes that a buffer should hold before the next is begun: whole segments, as many as a run may have, but not more
+    than half of the largest window seen (`tcp_xmit_size_goal`).
+    """
+    half = tcb.max_window >> 1 if tcb.max_window > DEFAULT_MSS else tcb.max_window
+    mss = current_mss(tcb)
+    return max(min(host.profile.run_max, half or host.profile.run_max) // mss, 1) * mss
 
 
 def _most_blocks(tcb: Tcb) -> int:
