@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 S = TcpState
+SOON_TICKS = 2
+"""Ticks after which a SYN goes out again that met an answer to another one (TCP_TIMEOUT_MIN)."""
 _SYN, _ACK, _RST, _FIN = (int(f) for f in (TcpFlag.SYN, TcpFlag.ACK, TcpFlag.RST, TcpFlag.FIN))
 
 
@@ -185,10 +187,13 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
 @TCP.rule(
     on=TcpEvent.SEGMENT_ACK, stays=(S.SYN_SENT,),
     when=lambda tcb, seg, host: bool(seg.flags & _ACK) and not tcb.snd_una < seg.ack <= tcb.snd_nxt,
-    cite="RFC 9293 §3.10.7.3, first: check the ACK bit",
+    cite="RFC 9293 §3.10.7.3, first: check the ACK bit; tcp_rcv_synsent_state_process",
 )  # fmt: skip
 def ack_of_another_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """It acknowledges something that was never sent: it is answered with a reset."""
+    """It acknowledges something that was never sent: a reset answers it, and the SYN goes out again almost at once.
+    What the peer remembers of an older connection is gone by then."""
+    if not tcb.retransmits:
+        host.set_timer(tcb, Timer.RETRANSMIT, SOON_TICKS * host.profile.jiffy_ns)
     reset_in_answer(segment, host)
     return DROP
 
@@ -283,6 +288,18 @@ def ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
     if tcb.write_shut:
         TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, SHUT_WR, host)
     return None
+
+
+@TCP.rule(
+    on=TcpEvent.SEGMENT_ACK, stays=(S.SYN_RECEIVED,),
+    when=lambda tcb, seg, host: bool(seg.flags & _ACK) and not tcb.snd_una < seg.ack <= tcb.snd_nxt,
+    cite="RFC 9293 §3.10.7.4, fifth: check the ACK field, SYN-RECEIVED",
+    unconfirmed="on loopback nobody acknowledges what was not sent",
+)  # fmt: skip
+def ack_of_another_syn_ack(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It acknowledges something else than our SYN: it is answered with a reset."""
+    reset_in_answer(segment, host)
+    return DROP
 
 
 @TCP.rule(

@@ -356,7 +356,7 @@ def send_fin(tcb: Tcb, host: Host) -> None:
 
 def send_reset(tcb: Tcb, host: Host) -> None:
     """Tell the peer that this connection is gone (`tcp_send_active_reset`)."""
-    host.transmit(bare(tcb, host, _acceptable_seq(tcb), _RST | _ACK, 0))
+    host.transmit(bare(tcb, host, _acceptable_seq(tcb), _RST | _ACK, advertise_window(tcb, host)))
 
 
 def reset_in_answer(segment: Segment, host: Host) -> None:
@@ -379,7 +379,7 @@ def answer_now(tcb: Tcb, host: Host) -> None:
 
 def send_probe(tcb: Tcb, host: Host) -> None:
     """Send a segment from before the peer's window, which must be answered (`tcp_xmit_probe_skb`)."""
-    host.transmit(bare(tcb, host, tcb.snd_una - 1, _ACK, tcb.receive_window))
+    host.transmit(bare(tcb, host, tcb.snd_una - 1, _ACK, advertise_window(tcb, host)))
 
 
 def probe_interval_ns(tcb: Tcb, host: Host) -> int:

@@ -59,7 +59,9 @@ class _Direction:
     """What was seen of one direction of a connection."""
 
     scale: int | None = None
-    """What its SYN offered."""
+    """What its SYN offered, once the other side's SYN has answered it: a SYN in a connection that stands is none."""
+    offered: tuple[int | None, bool] | None = None
+    """What the SYN offered that was not answered yet, and whether it is an answer itself."""
     reached: int | None = None
     """The highest sequence number behind a segment, as the model counts."""
 
@@ -144,7 +146,13 @@ class Conversion:
     def _note(self, segment: Segment) -> None:
         direction = self._directions.setdefault((segment.src, segment.dst), _Direction())
         if segment.flags & _SYN:
-            direction.scale, direction.reached = segment.scale, segment.end
+            direction.reached = segment.end
+            answers = bool(segment.flags & _ACK)
+            direction.offered = segment.scale, answers
+            other = self._directions.get((segment.dst, segment.src))
+            if other is not None and other.offered is not None and (answers or not other.offered[1]):
+                direction.scale, other.scale = segment.scale, other.offered[0]
+                direction.offered = other.offered = None
         elif direction.reached is None or segment.end > direction.reached:
             direction.reached = segment.end
 
