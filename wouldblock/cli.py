@@ -121,7 +121,7 @@ def check(
       wouldblock check --time 30
       wouldblock check --calls 100000 --seed 7 --json report.json
       wouldblock check examples/connecting.py::refused_then_asked_again
-      wouldblock check tests/scripts/handshake.pkt
+      wouldblock check tests/scripts/nagle.pkt tests/scripts/zero_window.pkt
     """
     if not targets:
         if defines:
@@ -177,7 +177,7 @@ def run(
 
     \b
     Examples:
-      wouldblock run tests/scripts/handshake.pkt
+      wouldblock run tests/scripts/nagle.pkt
       wouldblock run examples/connecting.py
       wouldblock run examples/connecting.py::refused_then_asked_again --trace trace.jsonl
       wouldblock run examples/closing.py::close_with_unread_data --pcap closing.pcapng

@@ -26,8 +26,9 @@ from model.values.conversion import Conversion
 from model.values.packets import IpPacket
 from model.values.results import Block
 from model.values.segments import Packet as ModelPacket
+from model.values.segments import Segment
+from model.values.wire import decode, encode
 from model.world.host import Host
-from model.world.wire import as_received
 
 from .arm import Ends, Reply
 from .modelcalls import ModelAttempt, ModelCalls
@@ -37,6 +38,9 @@ from .syntax import AccurateEcn, FastOpen, Flag, Icmp, Md5, Packet, SystemCall, 
 
 START_NS = 1000 * SECOND
 """What the host's clock says when the script begins."""
+_PAGE, _LINE, _PAD = 4096, 64, 64
+_DESCRIPTOR, _TRAILER, _SMALL_HEAD = 256, 320, 704
+"""Sizes of the kernel's buffers, in bytes: NET_SKB_PAD, struct sk_buff, struct skb_shared_info, SKB_SMALL_HEAD_SIZE."""
 _URGENT_OR_ECN = Flag.URG | Flag.ECE | Flag.CWR | Flag.AE
 
 INFO: dict[str, Callable[[Tcb], int]] = {
@@ -134,10 +138,14 @@ class Simulation:
 
     def inject(self, packet: IpPacket) -> None:
         with _as_missing():
-            arriving = self._conversion.packet(packet)
+            data = encode(packet)
+            received = decode(data)
+            arriving = self._conversion.packet(received) if isinstance(received, IpPacket) else None
             if arriving is None:
                 raise Beyond("a packet for which the model has no word")
-            self.host.receive(as_received(arriving, self.host.profile.buffer_overhead))
+            if isinstance(arriving, Segment) and arriving.data:
+                arriving = attrs.evolve(arriving, truesize=_truesize(len(data)))
+            self.host.receive(arriving)
 
     def lacks(self, packet: Packet) -> tuple[str, ...]:
         found = []
@@ -155,6 +163,16 @@ class Simulation:
     def _sent(self, packet: ModelPacket) -> None:
         for ip in self._conversion.packets(packet):
             self.captured.append((self.now_ns, ip))
+
+
+def _truesize(length: int) -> int:
+    """What the kernel charges for the buffer of a packet that a TUN device was given: up to a page it lies in one piece
+    of memory, of which there are certain sizes; a longer one in pages (`tun_alloc_skb`).
+    """
+    if _PAD + length >= _PAGE:
+        return _SMALL_HEAD + _DESCRIPTOR + -(-length // _PAGE) * _PAGE
+    head = -(-(_PAD + length) // _LINE) * _LINE + _TRAILER
+    return _DESCRIPTOR + (_SMALL_HEAD if head <= _SMALL_HEAD else 1 << (head - 1).bit_length())
 
 
 @contextmanager
