@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import attrs
 
 from .values.addresses import UNNAMED, Address
+from .values.constants import IP_PMTUDISC_WANT
 
 
 class Life(IntEnum):
@@ -55,6 +56,14 @@ class Endpoint:
     reuse_address: bool = False
     error: int = 0
     """The pending error, as an errno; 0 for none."""
+    soft_error: int = 0
+    """An error of the network that may pass: told only if nothing gets through in the end, or if SO_ERROR is asked."""
+    hears_errors: bool = False
+    """Whether the program wants to hear of every error of the network (IP_RECVERR)."""
+    error_queue: int = 0
+    """How many reports of such errors wait to be read with MSG_ERRQUEUE, which is not modelled; poll sees them."""
+    path_discovery: int = IP_PMTUDISC_WANT
+    """What the program makes of a path that takes less than the interface (IP_MTU_DISCOVER)."""
     read_shut: bool = False
     write_shut: bool = False
     sndbuf: int = 0

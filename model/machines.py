@@ -15,6 +15,7 @@ from .tcp import (
     answering,
     calls,
     handshake,
+    icmp,
     keepalive,
     paws,
     recovery,
@@ -24,6 +25,7 @@ from .tcp import (
 )
 from .tcp.machine import RECEIVE_BUFFER, SEND_BUFFER, TCP
 from .udp import calls as udp_calls
+from .udp import icmp as udp_icmp
 from .udp.machine import UDP
 
 MACHINES: tuple[Machine, ...] = (TCP, recovery.RECOVERY, SOCKET, UDP, DESCRIPTOR)
@@ -31,7 +33,7 @@ VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (
     options, calls, handshake, paws, acceptance, acknowledging, recovery, text, answering, resting, timers, keepalive,
-    udp_calls,
+    icmp, udp_calls, udp_icmp,
 )  # fmt: skip
 """The modules whose import declares rules."""
 

@@ -67,6 +67,10 @@ class Profile:
     """Whether the congestion window closes while nothing is sent (net.ipv4.tcp_slow_start_after_idle)."""
     initial_cwnd: int
     """Initial congestion window in segments (RFC 6928; TCP_INIT_CWND)."""
+    path_mtu_min: int
+    """Smallest path MTU that a router is believed, in bytes (net.ipv4.route.min_pmtu: 552)."""
+    path_mtu_ns: int
+    """How long a path MTU is believed (net.ipv4.route.mtu_expires: ten minutes)."""
     loopback_mtu: int
     """Largest IP packet on loopback: its MTU is 65536, but a length of 65535 is the largest that IP can tell."""
     timestamps: bool
@@ -147,6 +151,8 @@ LINUX = Profile(
     congestion_control="reno",
     slow_start_after_idle=True,
     initial_cwnd=10,
+    path_mtu_min=552,
+    path_mtu_ns=600 * SECOND,
     loopback_mtu=65535,
     timestamps=True,
     paws_days=24,

@@ -60,7 +60,7 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
     tcb.snd_una = segment.ack
     if segment.sack and tcb.sack_permitted:
         _note_sack(tcb, segment, progress, host)
-    tcb.probes = 0
+    tcb.probes = tcb.soft_error = 0
     tcb.probing_since_ns = None
     tcb.heard_ns = host.now_ns
     if not tcb.in_flight:

@@ -370,6 +370,7 @@ def half_open_times_out(tcb: Tcb, host: Host) -> None:
 
 def _again(tcb: Tcb, host: Host) -> None:
     tcb.retransmits += 1
+    tcb.backoff += 1
     tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
     host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
 

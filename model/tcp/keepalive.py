@@ -84,9 +84,9 @@ def peer_was_heard(tcb: Tcb, host: Host) -> None:
     cite="RFC 1122 §4.2.3.6; tcp_keepalive_timer", unconfirmed=_ON,
 )  # fmt: skip
 def silent_peer_is_given_up(tcb: Tcb, host: Host) -> None:
-    """No probe was answered: the connection is reset, and ETIMEDOUT is pending."""
+    """No probe was answered: the connection is reset, and ETIMEDOUT is pending, or what the network said."""
     send_reset(tcb, host)
-    abort(tcb, errno.ETIMEDOUT, host)
+    abort(tcb, tcb.soft_error or errno.ETIMEDOUT, host)
 
 
 @TCP.rule(

@@ -64,6 +64,10 @@ class TcpEvent(IntEnum):
     KEEPALIVE_DUE = auto()
     LEFT_BEHIND = auto()
     """Another record waits out TIME-WAIT for a socket that programs still hold."""
+    ICMP_ERROR = auto()
+    """An ICMP error quotes a segment of this connection."""
+    PATH_IS_NARROWER = auto()
+    """Something is to be sent, and meanwhile another socket has learnt that the path takes less."""
 
 
 TCP = Machine("tcp", "TCP connection", TcpState, TcpEvent)

@@ -22,8 +22,9 @@ from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Run, Segment
 from . import congestion, memory
 from .block import OutBuffer, Pending, Recovery, Tcb, Timer
+from .machine import TCP, TcpEvent
 from .timestamps import stamps
-from .windows import DEFAULT_MSS, advertise_window
+from .windows import DEFAULT_MSS, advertise_window, bound_mss
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -66,13 +67,14 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
     """Send what may be sent now (`tcp_write_xmit`).
 
     `nagle=False` switches Nagle's algorithm off for this call; `only_one` stops after one buffer; a `probe` does too,
-    and may go beyond the congestion window.
+    and may go beyond the congestion window. What is too large for the path as it is known now does not go.
     """
     nagle = nagle and not (tcb.nodelay or tcb.nagle_waived)
+    fits = not host.path_mtus.known or _fits_path(tcb, host)
     mss = current_mss(tcb)
     sent = 0
     longest = congestion.run_length(tcb, mss, host.profile.run_max, 2)
-    while tcb.unsent:
+    while tcb.unsent and fits:
         quota = min(tcb.cwnd - tcb.pipe, max(tcb.cwnd >> 1, 1))
         if quota <= 0:
             if not probe:
@@ -113,6 +115,22 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
             _schedule_tail_probe(tcb, host, from_now=False)
     elif tcb.unsent and not tcb.unacked and tcb.timers[Timer.RETRANSMIT] is None and tcb.state is not TcpState.CLOSED:
         start_timer(tcb, Pending.WINDOW_PROBE, probe_interval_ns(tcb, host), host)
+
+
+def _fits_path(tcb: Tcb, host: Host) -> bool:
+    """Whether segments have the size that the path to the peer takes now. If it takes more again, they grow; if
+    another socket has learnt that it takes less, that is news to this one (`tcp_current_mss`, `ip_fragment`).
+    """
+    if not tcb.unsent:
+        return True
+    carries = host.path_mss(tcb.remote[0])
+    if carries > tcb.path_mss:
+        tcb.path_mss = carries
+        bound_mss(tcb)
+    if carries >= tcb.path_mss:
+        return True
+    TCP.offer(host.trail, TcpEvent.PATH_IS_NARROWER, tcb, host)
+    return False
 
 
 # ---------------------------------------------------------------- the retransmission timer

@@ -25,6 +25,7 @@ from . import congestion, scoreboard
 from .block import OutBuffer, Pending, Recovery, Tcb
 from .output import current_mss, note_sent, push_pending, rearm_retransmission, resend, set_retransmission, start_timer
 from .scoreboard import Progress
+from .windows import bound_mss
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -49,6 +50,8 @@ class RecoveryEvent(IntEnum):
     TIMED_OUT = auto()
     PROBE_ANSWERED = auto()
     """The tail probe was acknowledged, and not as a duplicate: it had filled a gap."""
+    TOO_LARGE = auto()
+    """Segments have become smaller, and something larger was on its way: it did not get through."""
 
 
 class Resend(IntEnum):
@@ -479,7 +482,41 @@ def tail_probe_filled_gap(tcb: Tcb, progress: Progress, host: Host) -> None:
     RECOVERY.offer(host.trail, E.SETTLED, tcb, progress, host)
 
 
+@RECOVERY.rule(
+    on=E.TOO_LARGE, stays=(R.LOSS,), cite="RFC 1191 §3; tcp_non_congestion_loss_retransmit",
+    unconfirmed="on loopback no packet is too large",
+)  # fmt: skip
+def large_ones_are_lost_too(tcb: Tcb, host: Host) -> None:
+    """Everything is being sent again already: now it is smaller."""
+
+
+@RECOVERY.rule(
+    on=E.TOO_LARGE, moves=dict.fromkeys((R.OPEN, R.DISORDER, R.CWR, R.RECOVERY), R.LOSS),
+    cite="RFC 1191 §3; tcp_non_congestion_loss_retransmit", unconfirmed="on loopback no packet is too large",
+)  # fmt: skip
+def large_ones_are_lost(tcb: Tcb, host: Host) -> None:
+    """A packet was too big, and so was all that is as large: it is sent again, smaller. The window is as before, for
+    it was not congestion."""
+    tcb.high_seq, tcb.prior_ssthresh, tcb.undo_marker = tcb.snd_nxt, 0, None
+
+
 # ---------------------------------------------------------------- sending again
+
+
+def send_in_smaller_pieces(tcb: Tcb, before: int, host: Host) -> None:
+    """Segments are smaller now; `before` is what they were. What is larger is lost, and is sent again as far as the
+    congestion window allows (`tcp_simple_retransmit`).
+    """
+    for buffer in tcb.unacked:
+        size = before if buffer.segments > 1 else len(buffer.data)
+        if size > current_mss(tcb):
+            scoreboard.lose(tcb, buffer)
+    if not tcb.lost_out:
+        return
+    if not congestion.reduces(tcb):
+        tcb.ssthresh = congestion.three_quarters(tcb)
+    RECOVERY.fire(host.trail, E.TOO_LARGE, tcb, host)
+    resend_lost(tcb, host)
 
 
 def resend_lost(tcb: Tcb, host: Host) -> None:
@@ -519,6 +556,9 @@ def send_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bool:
 
 def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bool:
     """The same without taking note of it, as a tail probe does (`__tcp_retransmit_skb`)."""
+    if host.path_mtus.known:
+        tcb.path_mss = host.path_mss(tcb.remote[0])
+        bound_mss(tcb)
     mss = current_mss(tcb)
     room = tcb.snd_una + tcb.snd_wnd - buffer.seq
     if room <= 0:
@@ -530,6 +570,8 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
         size = room // mss * mss or room
     if len(buffer.data) > size:
         scoreboard.cut_unacked(tcb, buffer, size, host)
+    else:
+        scoreboard.count_anew(tcb, buffer)
     note_sent(tcb, buffer, host)
     resend(tcb, buffer, host)
     tcb.resent += buffer.segments

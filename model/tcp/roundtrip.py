@@ -59,9 +59,16 @@ def _smooth(tcb: Tcb, sample: int, floor: int) -> None:
 
 def set_timeout(tcb: Tcb, host: Host) -> None:
     """The time-out that follows from what was measured (`tcp_set_rto`)."""
+    tcb.rto_ns = min(timeout_ns(tcb, host), host.profile.rto_max_ns)
+
+
+def timeout_ns(tcb: Tcb, host: Host) -> int:
+    """That time-out, in whole ticks; without a measurement the one to begin with (`__tcp_set_rto`)."""
+    if not tcb.srtt_us8:
+        return host.profile.rto_initial_ns
     tick = host.profile.jiffy_ns
     wait_ns = ((tcb.srtt_us8 >> 3) + tcb.rttvar_us4) * US
-    tcb.rto_ns = min(-(-wait_ns // tick) * tick, host.profile.rto_max_ns)
+    return -(-wait_ns // tick) * tick
 
 
 def note_shortest(tcb: Tcb, sample_ns: int, host: Host) -> None:

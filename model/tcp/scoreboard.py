@@ -121,6 +121,15 @@ def cut_unacked(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> OutBuffer:
     return rest
 
 
+def count_anew(tcb: Tcb, buffer: OutBuffer) -> None:
+    """How many segments it is now: they may have become smaller since it was sent (`tcp_set_skb_tso_segs`)."""
+    more = (-(-len(buffer.data) // tcb.mss) or 1) - buffer.segments
+    if more:
+        buffer.segments += more
+        _count(tcb, buffer, more)
+        tcb.in_flight += more
+
+
 def highest_sacked(tcb: Tcb) -> int:
     """The end of the highest segment that was sacked; `snd_una` if none is (`tcp_highest_sack_seq`)."""
     if not tcb.sacked_out:

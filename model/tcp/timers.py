@@ -133,8 +133,8 @@ def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
     cite="RFC 9293 §3.8.3; tcp_retries2 in tcp(7)", unconfirmed="it takes a quarter of an hour of real time",
 )  # fmt: skip
 def sending_times_out(tcb: Tcb, host: Host) -> None:
-    """The peer has not acknowledged for too long: ETIMEDOUT is pending."""
-    abort(tcb, errno.ETIMEDOUT, host)
+    """The peer has not acknowledged for too long: ETIMEDOUT is pending, or what the network said meanwhile."""
+    abort(tcb, tcb.soft_error or errno.ETIMEDOUT, host)
 
 
 def _can_send_part(tcb: Tcb, host: Host) -> bool:
@@ -152,8 +152,8 @@ def _nobody_answers(tcb: Tcb, host: Host) -> bool:
     cite="RFC 9293 §3.8.6.1; tcp_probe_timer", unconfirmed="on loopback every probe is answered",
 )  # fmt: skip
 def probing_times_out(tcb: Tcb, host: Host) -> None:
-    """As many probes as a segment has retransmissions were not answered: ETIMEDOUT is pending."""
-    abort(tcb, errno.ETIMEDOUT, host)
+    """As many probes as a segment has retransmissions were not answered: ETIMEDOUT is pending, or what the network said."""  # noqa: E501
+    abort(tcb, tcb.soft_error or errno.ETIMEDOUT, host)
 
 
 @TCP.rule(

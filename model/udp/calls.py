@@ -2,7 +2,7 @@
 
 A datagram goes whole or not at all; the sender is never told whether it arrived, except that a datagram to a closed
 port comes back as an ICMP error, which only a connected socket hears of: as ECONNREFUSED of its *next* call,
-whichever that is. A reader gets one datagram at a time and loses what does not fit its buffer.
+whichever that is (icmp.py). A reader gets one datagram at a time and loses what does not fit its buffer.
 
 Not here: broadcast and multicast, MSG_ERRQUEUE, corking, a device queue that holds packets.
 """
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from ..values.addresses import ANY, Address, target
 from ..values.constants import MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR
 from ..values.results import OK, Answer, Block, Done, Fail
-from ..values.segments import Datagram, PortUnreachable
-from . import memory
+from ..values.segments import Datagram
+from . import memory, paths
 from .machine import UDP, UdpEvent, UdpSocket, UdpState
 
 if TYPE_CHECKING:
@@ -128,6 +128,22 @@ def datagram_without_route(udp: UdpSocket, data: bytes, flags: int, to: Address 
 )  # fmt: skip
 def datagram_is_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """More than 65507 bytes leave no room for the headers: EMSGSIZE."""
+    udp.error_queue += udp.hears_errors
+    return Fail(errno.EMSGSIZE)
+
+
+def _is_too_large_for_path(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> bool:
+    goal = udp.remote if to is None else target(to, udp.local)
+    return not paths.fits(udp, goal[0], len(data), host)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=_is_too_large_for_path, cite="ip(7), IP_MTU_DISCOVER; __ip_append_data",
+    unconfirmed="the cross-check never sets IP_MTU_DISCOVER",
+)  # fmt: skip
+def datagram_must_not_be_cut(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """The program wants no fragments, and it would have to be cut: EMSGSIZE."""
+    udp.error_queue += udp.hears_errors
     return Fail(errno.EMSGSIZE)
 
 
@@ -156,7 +172,7 @@ def datagram_is_sent(udp: UdpSocket, data: bytes, flags: int, to: Address | None
     """The whole datagram goes out at once; what becomes of it the sender is not told."""
     goal = udp.remote if to is None else target(to, udp.local)
     source = (host.source_for(goal[0]) if udp.local[0] == ANY else udp.local[0], udp.local[1])
-    host.transmit(Datagram(source, goal, bytes(data)))
+    host.transmit(Datagram(source, goal, bytes(data), *paths.manners(udp, goal[0], host)))
     return Done(len(data))
 
 
@@ -236,17 +252,6 @@ def datagram_is_kept(udp: UdpSocket, datagram: Datagram, host: Host) -> None:
 def datagram_is_dropped(udp: UdpSocket, datagram: Datagram, host: Host) -> None:
     """The receive buffer is full: the datagram is lost, the loss is counted, and the sender is not told."""
     udp.drops += 1
-
-
-@UDP.rule(on=UdpEvent.PORT_UNREACHABLE, stays=(S.CONNECTED,), cite="RFC 1122 §4.1.3.3; udp(7), ECONNREFUSED")
-def refusal_arrives(udp: UdpSocket, error: PortUnreachable, host: Host) -> None:
-    """Nobody listens where the datagram went: ECONNREFUSED is pending."""
-    udp.error = errno.ECONNREFUSED
-
-
-@UDP.rule(on=UdpEvent.PORT_UNREACHABLE, stays=NOT_CONNECTED, cite="RFC 1122 §4.1.3.3; __udp4_lib_err")
-def refusal_is_not_for_unconnected(udp: UdpSocket, error: PortUnreachable, host: Host) -> None:
-    """Nobody listens where the datagram went, but a socket without a fixed peer is not told."""
 
 
 # ---------------------------------------------------------------- the rest

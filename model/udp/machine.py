@@ -43,7 +43,7 @@ class UdpEvent(IntEnum):
     FIONREAD = auto()
     TIOCOUTQ = auto()
     DATAGRAM = auto()
-    PORT_UNREACHABLE = auto()
+    ICMP_ERROR = auto()
 
 
 UDP = Machine("udp", "UDP socket", UdpState, UdpEvent)

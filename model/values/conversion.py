@@ -1,4 +1,4 @@
-"""Between what the model thinks in and what a wire carries: `Segment`, `Datagram`, `PortUnreachable` and `IpPacket`.
+"""Between what the model thinks in (segments, datagrams, errors, fragments) and what a wire carries: `IpPacket`.
 
 Two things are lost on the way to a wire and have to be remembered to get them back. Sequence numbers keep 32 of their
 bits: a number is found again as the one nearest to where the direction has got to, which is right as long as a segment
@@ -12,7 +12,9 @@ A run of segments that travels as one in the model is as many packets: FIN and P
 A `Conversion` has seen one place on one wire: every packet that passed there, in order, in whichever direction of
 conversion. What the model has no word for is not there after the way through it: urgent data, ECN, unknown options.
 
-Not here: bytes (wire.py); fragments; which addresses and identification numbers a host would choose.
+A fragment from a wire is kept until all of its packet are here, and the packet is given then.
+
+Not here: bytes (wire.py); which addresses and identification numbers a host would choose.
 """
 
 from __future__ import annotations
@@ -22,14 +24,14 @@ from collections.abc import Iterator
 import attrs
 
 from .addresses import Address
-from .constants import IPPROTO_UDP, TcpFlag
+from .constants import IPPROTO_TCP, IPPROTO_UDP, TcpFlag
 from .packets import (
     Icmp,
-    IcmpError,
     IpPacket,
     Mss,
     Nop,
     Option,
+    Other,
     Quoted,
     Sack,
     SackPermitted,
@@ -38,13 +40,17 @@ from .packets import (
     Udp,
     WindowScale,
     icmp_error,
+    next_mtu,
 )
-from .segments import Datagram, Packet, PortUnreachable, Segment
-from .wire import decode_quoted, error_about
+from .segments import Datagram, Fragment, IcmpMessage, Packet, Segment
+from .wire import decode, decode_quoted, encode, error_about
 
 SCALE_MAX = 14
 """RFC 7323 §2.3: a larger offer counts as this one."""
 _MODULUS = 1 << 32
+_IP_HEADER = 20
+_INCOMPLETE_MAX = 64
+"""Packets of which parts are kept while others are missing."""
 _SYN, _FIN, _PSH, _ACK = int(TcpFlag.SYN), int(TcpFlag.FIN), int(TcpFlag.PSH), int(TcpFlag.ACK)
 _KNOWN = sum(TcpFlag)
 
@@ -72,6 +78,7 @@ class Conversion:
     def __init__(self) -> None:
         self._directions: dict[tuple[Address, Address], _Direction] = {}
         self._datagrams: dict[tuple[Address, Address], Datagram] = {}
+        self._parts: dict[tuple[str, str, int, int], dict[int, tuple[bytes, bool]]] = {}
 
     # ------------------------------------------------------------ to the wire
 
@@ -85,11 +92,20 @@ class Conversion:
                 return [self._tcp(part) for part in _cut(packet)]
             case Datagram(src, dst, data):
                 self._datagrams[src, dst] = packet
-                return [IpPacket(src[0], dst[0], Udp(src[1], dst[1], data), dont_fragment=True)]
-            case PortUnreachable(src, dst):
-                offending = self._datagrams.get((src, dst), Datagram(src, dst, b""))
-                (quoted,) = self.packets(offending)
-                return [error_about(quoted, IcmpError.PORT_UNREACHABLE)]
+                return [IpPacket(src[0], dst[0], Udp(src[1], dst[1], data), dont_fragment=not packet.may_fragment)]
+            case Fragment():
+                return [self._part(packet)]
+            case IcmpMessage(kind, src, dst):
+                about = self._quoted(packet)
+                return [error_about(about, kind, src=packet.reporter or None, mtu=packet.next_mtu)]
+
+    def _quoted(self, message: IcmpMessage) -> IpPacket:
+        """The packet that an error is about, as far as it is known here: of a segment that is its header."""
+        src, dst = message.src, message.dst
+        if message.protocol == IPPROTO_TCP:
+            return IpPacket(src[0], dst[0], Tcp(src[1], dst[1], message.seq % _MODULUS, 0, _ACK, 0), dont_fragment=True)
+        (about,) = self.packets(self._datagrams.get((src, dst), Datagram(src, dst, b"")))
+        return about
 
     def _tcp(self, segment: Segment) -> IpPacket:
         src, dst = segment.src, segment.dst
@@ -98,7 +114,16 @@ class Conversion:
         ports, ack = (src[1], dst[1]), segment.ack % _MODULUS
         options = tuple(_options(segment))
         tcp = Tcp(*ports, segment.seq % _MODULUS, ack, segment.flags, window, options=options, data=segment.data)
-        return IpPacket(src[0], dst[0], tcp, dont_fragment=True)
+        return IpPacket(src[0], dst[0], tcp, dont_fragment=not segment.may_fragment)
+
+    def _part(self, fragment: Fragment) -> IpPacket:
+        (whole,) = self.packets(fragment.whole)
+        protocol = IPPROTO_TCP if isinstance(whole.payload, Tcp) else IPPROTO_UDP
+        carried = encode(whole)[_IP_HEADER:]
+        return IpPacket(
+            whole.src, whole.dst, Other(protocol, carried[fragment.begin : fragment.end]),
+            identification=fragment.number % (1 << 16), more_fragments=fragment.more, fragment_offset=fragment.begin,
+        )  # fmt: skip
 
     # ------------------------------------------------------------ from the wire
 
@@ -115,11 +140,43 @@ class Conversion:
                 datagram = Datagram((ip.src, src_port), (ip.dst, dst_port), data)
                 self._datagrams[datagram.src, datagram.dst] = datagram
                 return datagram
-            case Icmp() if icmp_error(ip) is IcmpError.PORT_UNREACHABLE:
-                match decode_quoted(ip.payload.data):
-                    case Quoted(src, dst, protocol, src_port, dst_port) if protocol == IPPROTO_UDP:
-                        return PortUnreachable((src, src_port), (dst, dst_port))
+            case Icmp(data=data):
+                return self._error(ip, data)
+            case Other() as part if ip.fragment and ip.version == 4:
+                whole = self._whole(ip, part)
+                return None if whole is None else self.packet(whole, seq_near=seq_near, ack_near=ack_near)
         return None
+
+    def _whole(self, ip: IpPacket, part: Other) -> IpPacket | None:
+        """The packet that this part completes, if it does; of others the latest are kept."""
+        key = (ip.src, ip.dst, part.protocol, ip.identification)
+        parts = self._parts.pop(key, {})
+        parts[ip.fragment_offset] = (part.data, ip.more_fragments)
+        carried, ended = b"", False
+        for offset, (data, more) in sorted(parts.items()):
+            if offset != len(carried):
+                break
+            carried, ended = carried + data, not more
+        if not ended:
+            self._parts[key] = parts
+            for oldest in list(self._parts)[:-_INCOMPLETE_MAX]:
+                del self._parts[oldest]
+            return None
+        whole = decode(encode(IpPacket(ip.src, ip.dst, Other(part.protocol, carried))))
+        return whole if isinstance(whole, IpPacket) else None
+
+    def _error(self, ip: IpPacket, data: bytes) -> IcmpMessage | None:
+        kind, quoted = icmp_error(ip), decode_quoted(data)
+        if kind is None or not isinstance(quoted, Quoted) or quoted.protocol not in (IPPROTO_TCP, IPPROTO_UDP):
+            return None
+        src, dst = (quoted.src, quoted.src_port), (quoted.dst, quoted.dst_port)
+        seq = 0
+        if quoted.protocol == IPPROTO_TCP:
+            there = self._directions.get((src, dst))
+            near = there.reached if there is not None else None
+            seq = unwrap(quoted.seq, quoted.seq if near is None else near)
+        reporter = "" if ip.src == quoted.dst else ip.src
+        return IcmpMessage(kind, src, dst, quoted.protocol, seq, next_mtu(ip) or 0, reporter)
 
     def _segment(self, ip: IpPacket, tcp: Tcp, seq_near: int | None, ack_near: int | None) -> Segment:
         src, dst = (ip.src, tcp.src_port), (ip.dst, tcp.dst_port)

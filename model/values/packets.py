@@ -246,7 +246,9 @@ class IpPacket:
 
 
 class IcmpError(Enum):
-    """The errors that a transport hears of: type and code in ICMP, then in ICMPv6 (RFC 792, RFC 1812, RFC 4443)."""
+    """The errors that a transport hears of: type and code in ICMP, then in ICMPv6, if it is there (RFC 792, RFC 1122
+    §3.2.2.1, RFC 1812 §5.2.7.1, RFC 4443).
+    """
 
     NET_UNREACHABLE = (3, 0), (1, 0)
     HOST_UNREACHABLE = (3, 1), (1, 3)
@@ -254,14 +256,27 @@ class IcmpError(Enum):
     PORT_UNREACHABLE = (3, 3), (1, 4)
     PACKET_TOO_BIG = (3, 4), (2, 0)
     """IPv4: fragmentation needed and DF set. With the next link's MTU (RFC 1191 §4, RFC 4443 §3.2)."""
+    SOURCE_ROUTE_FAILED = (3, 5), None
+    NET_UNKNOWN = (3, 6), None
+    HOST_UNKNOWN = (3, 7), None
+    SOURCE_ISOLATED = (3, 8), None
+    NET_PROHIBITED = (3, 9), None
+    HOST_PROHIBITED = (3, 10), None
+    NET_UNREACHABLE_FOR_TOS = (3, 11), None
+    HOST_UNREACHABLE_FOR_TOS = (3, 12), None
     PROHIBITED = (3, 13), (1, 1)
+    PRECEDENCE_VIOLATION = (3, 14), None
+    PRECEDENCE_CUTOFF = (3, 15), None
+    PARAMETER_PROBLEM = (12, 0), (4, 0)
     TIME_EXCEEDED = (11, 0), (3, 0)
     REASSEMBLY_TIME_EXCEEDED = (11, 1), (3, 1)
 
     def of(self, version: int) -> tuple[int, int]:
-        """Type and code in the ICMP of this IP version."""
-        v4, v6 = self.value
-        return v6 if version == 6 else v4
+        """Type and code in the ICMP of this IP version. ValueError for one that ICMPv6 does not have."""
+        found: tuple[int, int] | None = self.value[version == 6]
+        if found is None:
+            raise ValueError(f"{self.name} is not an error of ICMPv6")
+        return found
 
 
 def icmp_error(packet: IpPacket) -> IcmpError | None:
@@ -269,7 +284,7 @@ def icmp_error(packet: IpPacket) -> IcmpError | None:
     if not isinstance(packet.payload, Icmp):
         return None
     asked = packet.payload.type, packet.payload.code
-    return next((error for error in IcmpError if error.of(packet.version) == asked), None)
+    return next((error for error in IcmpError if error.value[packet.version == 6] == asked), None)
 
 
 def next_mtu(packet: IpPacket) -> int | None:

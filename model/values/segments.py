@@ -1,4 +1,4 @@
-"""What travels: TCP segments and UDP datagrams, as frozen values, printed in packetdrill's notation.
+"""What travels: TCP segments, UDP datagrams and ICMP errors, as frozen values, printed in packetdrill's notation.
 
 Sequence numbers are whole numbers that never wrap: the model counts on, and only an encoding for a real wire takes
 them modulo 2**32 (RFC 9293 §3.4). `window` is the value after scaling, in bytes, as the receiver of the segment
@@ -15,7 +15,8 @@ from __future__ import annotations
 import attrs
 
 from .addresses import Address
-from .constants import TcpFlag
+from .constants import IPPROTO_TCP, IPPROTO_UDP, TcpFlag
+from .packets import IcmpError
 
 FIN, SYN, RST, PSH, ACK = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK
 _SYN, _FIN = int(SYN), int(FIN)
@@ -60,6 +61,8 @@ class Segment:
     """Where in the sender's page fragments its bytes lie: from, to."""
     buffer: int = 0
     """The sender's buffer that it shares its pages with (loopback does not copy); 0 for none."""
+    may_fragment: bool = False
+    """Whether a router may send it on in fragments: DF is not set."""
 
     @property
     def end(self) -> int:
@@ -91,26 +94,124 @@ class Datagram:
     src: Address
     dst: Address
     data: bytes
+    may_fragment: bool = False
+    largest: int = 0
+    """Bytes of the largest IP packet as which it may leave; 0: what is known of the path decides."""
 
     def text(self) -> str:
         return f"{self.src[0]}:{self.src[1]} > {self.dst[0]}:{self.dst[1]}: udp ({len(self.data)})"
 
 
-@attrs.frozen(eq=False)
-class PortUnreachable:
-    """The ICMP error a datagram to a closed port provokes (RFC 1122 §4.1.3.3); `offending` is that datagram's path."""
+_ERROR_WORDS = {
+    IcmpError.NET_UNREACHABLE: "unreachable net",
+    IcmpError.HOST_UNREACHABLE: "unreachable host",
+    IcmpError.PROTOCOL_UNREACHABLE: "unreachable protocol",
+    IcmpError.PORT_UNREACHABLE: "unreachable port",
+    IcmpError.PACKET_TOO_BIG: "unreachable need to frag",
+    IcmpError.SOURCE_ROUTE_FAILED: "source route failed",
+    IcmpError.NET_UNKNOWN: "net unknown",
+    IcmpError.HOST_UNKNOWN: "host unknown",
+    IcmpError.SOURCE_ISOLATED: "source isolated",
+    IcmpError.NET_PROHIBITED: "net unreachable, admin prohibited",
+    IcmpError.HOST_PROHIBITED: "host unreachable, admin prohibited",
+    IcmpError.NET_UNREACHABLE_FOR_TOS: "net unreachable for tos",
+    IcmpError.HOST_UNREACHABLE_FOR_TOS: "host unreachable for tos",
+    IcmpError.PROHIBITED: "unreachable admin prohibited",
+    IcmpError.PRECEDENCE_VIOLATION: "unreachable precedence violation",
+    IcmpError.PRECEDENCE_CUTOFF: "unreachable precedence cutoff",
+    IcmpError.PARAMETER_PROBLEM: "parameter problem",
+    IcmpError.TIME_EXCEEDED: "time exceeded in-transit",
+    IcmpError.REASSEMBLY_TIME_EXCEEDED: "ip reassembly time exceeded",
+}
 
+
+@attrs.frozen(eq=False)
+class IcmpMessage:
+    """An ICMP error about a packet that went from `src` to `dst`, and which it quotes: it travels back to `src`."""
+
+    kind: IcmpError
     src: Address
     dst: Address
+    protocol: int = IPPROTO_UDP
+    """Of the packet that it quotes."""
+    seq: int = 0
+    """The quoted packet's first number, if it was a TCP segment."""
+    next_mtu: int = 0
+    """For `PACKET_TOO_BIG`: bytes of the largest packet that the next link takes; 0 if that is not told."""
+    reporter: str = ""
+    """Whose message it is: a router's address; empty for the one that the packet was sent to."""
+
+    def text(self, seq_base: int = 0) -> str:
+        """In the words of tcpdump: ``10.0.0.254 > 10.0.0.1: icmp unreachable host [10.0.0.2:80 seq 1]``."""
+        words = _ERROR_WORDS[self.kind]
+        about = f" [{self.dst[0]}:{self.dst[1]} seq {self.seq - seq_base}]"
+        if self.kind is IcmpError.PACKET_TOO_BIG:
+            words += f" mtu {self.next_mtu}"
+        if self.protocol != IPPROTO_TCP:
+            told = self.kind is IcmpError.PORT_UNREACHABLE
+            about = f" {self.dst[1]}" if told else f" [{self.dst[0]}:{self.dst[1]}]"
+        return f"{self.reporter or self.dst[0]} > {self.src[0]}: icmp {words}{about}"
+
+
+@attrs.frozen(eq=False)
+class Fragment:
+    """A part of a packet that was larger than a link: bytes `begin` to `end`, not included, behind the IP header."""
+
+    whole: Segment | Datagram
+    number: int
+    """Its identification: all parts of a packet have the same."""
+    begin: int
+    end: int
+    more: bool
+    """Whether others follow it."""
+
+    @property
+    def src(self) -> Address:
+        return self.whole.src
+
+    @property
+    def dst(self) -> Address:
+        return self.whole.dst
+
+    @property
+    def may_fragment(self) -> bool:
+        return True
 
     def text(self) -> str:
-        return f"{self.dst[0]} > {self.src[0]}: icmp unreachable port {self.dst[1]}"
+        """In the words of tcpdump: ``10.0.0.1 > 10.0.0.2: frag 7:1480@0+``."""
+        more = "+" if self.more else ""
+        return f"{self.src[0]} > {self.dst[0]}: frag {self.number}:{self.end - self.begin}@{self.begin}{more}"
 
 
-Packet = Segment | Datagram | PortUnreachable
+Packet = Segment | Datagram | IcmpMessage | Fragment
 """Whatever travels."""
+
+_IP, _TCP, _UDP = 20, 20, 8
+_ERROR_QUOTES = 56
+"""An ICMP error about a packet, with its IP header and no more than another header quoted, at least."""
+
+
+def ip_size(packet: Packet) -> int:
+    """The size of the IP packet on a wire, in bytes; of a run of segments, as if it was one."""
+    match packet:
+        case Segment():
+            return _IP + _TCP + _options_size(packet) + len(packet.data)
+        case Datagram():
+            return _IP + _UDP + len(packet.data)
+        case Fragment():
+            return _IP + packet.end - packet.begin
+        case _:
+            return _ERROR_QUOTES
+
+
+def _options_size(segment: Segment) -> int:
+    """Bytes of TCP options, padded as Linux pads them: see conversion.py."""
+    size = 4 if segment.mss is not None else 0
+    size += 4 if segment.scale is not None else 0
+    size += 4 + 8 * len(segment.sack) if segment.sack else 0
+    return size + (TIMESTAMPS_SIZE if segment.timestamps is not None else 4 if segment.sack_permitted else 0)
 
 
 def destination(packet: Packet) -> str:
     """The address that a packet travels to: an error goes back to where the offending datagram came from."""
-    return packet.src[0] if isinstance(packet, PortUnreachable) else packet.dst[0]
+    return packet.src[0] if isinstance(packet, IcmpMessage) else packet.dst[0]

@@ -39,11 +39,16 @@ from ..udp.memory import take_over
 from ..values.addresses import ANY, LOOPBACK, Address, is_local
 from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpFlag, TcpState
 from ..values.observation import Observation
+from ..values.packets import IcmpError
 from ..values.results import Answer, Done, Fail
-from ..values.segments import Datagram, Packet, PortUnreachable, Segment, destination
+from ..values.segments import Datagram, Fragment, IcmpMessage, Packet, Segment, destination
 from ..waiting.polling import note_full
 from ..waiting.readiness import readiness
+from .errors import error_arrives
+from .fragments import Reassembly
+from .routes import PathMtus, leaving
 from .syscalls import CALLS, ioctl_of
+from .wire import as_received
 
 _TIMER_EVENTS = {
     Timer.DELAYED_ACK: TcpEvent.DELAYED_ACK_DUE,
@@ -99,7 +104,15 @@ class Host:
     link: Callable[[Packet], None] | None = None
     """Where packets for other hosts go."""
     path_mtu: Callable[[str], int] | None = None
-    """Largest IP packet to an address on the wire, in bytes."""
+    """Largest IP packet that the interface to an address on the wire carries, in bytes."""
+    unroutable: set[str] = attrs.Factory(set)
+    """Addresses of the wire's network that there is no route to."""
+    path_mtus: PathMtus = attrs.Factory(PathMtus)
+    reassembly: Reassembly = attrs.Factory(Reassembly)
+    errors_outside: int = 0
+    """ICMP errors that quoted a segment which was not on its way (OutOfWindowIcmps)."""
+    errors_unclaimed: int = 0
+    """ICMP errors about nothing that is known here (InErrors)."""
     malformed: int = 0
     """Packets that arrived with a wrong checksum, and were dropped."""
     wire: deque[Packet] = attrs.Factory(deque)
@@ -198,6 +211,7 @@ class Host:
         child.reuse_address = listener.reuse_address
         child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
         child.window_clamp = listener.window_clamp
+        child.hears_errors, child.path_discovery = listener.hears_errors, listener.path_discovery
         child.write_seq = self.next_iss
         set_algorithm(child, listener.control_name)
         child.keepalive, child.user_timeout_ns = listener.keepalive, listener.user_timeout_ns
@@ -230,6 +244,10 @@ class Host:
         return tcb
 
     def next_buffer(self) -> int:
+        return self.next_order()
+
+    def next_order(self) -> int:
+        """A number larger than any before."""
         self.counter += 1
         return self.counter
 
@@ -291,18 +309,30 @@ class Host:
 
     def transmit(self, packet: Packet) -> None:
         """Send a packet over loopback. Outside a delivery, it and all it provokes are delivered before this returns."""
-        if self.trace is not None:
-            kind = "segment" if isinstance(packet, Segment) else "datagram"
-            self.trace.add(WireEvent(self.now_ns, self.name, self._text(packet), kind, packet))
         if self.link is not None and not self.owns(destination(packet)):
-            self.link(packet)
+            for part in leaving(packet, self):
+                if self.trace is not None:
+                    self._note(part)
+                self.link(part)
             return
+        if self.trace is not None:
+            self._note(packet)
         self.wire.append(packet)
         if not self.delivering:
             self._deliver_all()
 
+    def _note(self, packet: Packet) -> None:
+        assert self.trace is not None
+        kind = "segment" if isinstance(packet, Segment) else "datagram"
+        self.trace.add(WireEvent(self.now_ns, self.name, self.text(packet), kind, packet))
+
     def receive(self, packet: Packet) -> None:
         """A packet arrives from outside; it and all it provokes are processed before this returns."""
+        if isinstance(packet, Fragment):
+            whole = self.reassembly.add(packet, self.now_ns)
+            if whole is None:
+                return
+            packet = as_received(whole, self.profile.buffer_overhead)
         self.wire.append(packet)
         self._deliver_all()
 
@@ -318,7 +348,7 @@ class Host:
 
     def reaches(self, ip: str) -> bool:
         """Whether there is a route to `ip`."""
-        return self.owns(ip) or bool(self.network and ip.startswith(self.network))
+        return self.owns(ip) or bool(self.network and ip.startswith(self.network) and ip not in self.unroutable)
 
     def source_for(self, ip: str) -> str:
         """The address that packets to `ip` come from, unless the socket is bound."""
@@ -326,10 +356,24 @@ class Host:
             return LOOPBACK
         return ip if ip in self.addresses else self.addresses[0]
 
+    def interface_mtu(self, ip: str) -> int:
+        """The largest IP packet that the interface to `ip` carries, in bytes."""
+        if self.path_mtu is None or self.owns(ip):
+            return self.profile.loopback_mtu
+        return self.path_mtu(ip)
+
+    def known_mtu(self, ip: str) -> int:
+        """The largest IP packet that gets to `ip`, as far as is known, in bytes."""
+        found = self.path_mtus.find(ip, self.now_ns)
+        return self.interface_mtu(ip) if found is None else found.mtu
+
+    def learn_path_mtu(self, ip: str, mtu: int) -> None:
+        """A router says that packets to `ip` may have so many bytes."""
+        self.path_mtus.learn(ip, mtu, self.interface_mtu(ip), self.now_ns, self.profile)
+
     def path_mss(self, ip: str) -> int:
         """Payload of a full segment to `ip` that has no options, in bytes."""
-        local = self.path_mtu is None or self.owns(ip)
-        return (self.profile.loopback_mtu if local or self.path_mtu is None else self.path_mtu(ip)) - HEADERS
+        return self.known_mtu(ip) - HEADERS
 
     def hashed(self, *what: object) -> int:
         """A number of 32 bits that nobody can foretell who does not know the host's secret (RFC 6528 §3)."""
@@ -338,7 +382,10 @@ class Host:
         digest = blake2b(repr(what).encode(), digest_size=4, key=self.secret.to_bytes(4, "big"))
         return int.from_bytes(digest.digest(), "big")
 
-    def _text(self, packet: Packet) -> str:
+    def text(self, packet: Packet) -> str:
+        if isinstance(packet, IcmpMessage):
+            number = self.connections.get((packet.src, packet.dst))
+            return packet.text(self.tcb(number).iss if number is not None else packet.seq)
         if not isinstance(packet, Segment):
             return packet.text()
         number = self.connections.get((packet.src, packet.dst))
@@ -353,15 +400,13 @@ class Host:
         if isinstance(packet, Segment):
             self._deliver_segment(packet)
         elif isinstance(packet, Datagram):
-            receiver = self._udp_receiver(packet.src, packet.dst)
+            receiver = self.udp_receiver(packet.src, packet.dst)
             if receiver is None:
-                self.transmit(PortUnreachable(packet.src, packet.dst))
+                self.transmit(IcmpMessage(IcmpError.PORT_UNREACHABLE, packet.src, packet.dst))
             else:
                 UDP.fire(self.trail, UdpEvent.DATAGRAM, receiver, packet, self)
-        else:
-            sender = self._udp_receiver(packet.dst, packet.src)
-            if sender is not None:
-                UDP.fire(self.trail, UdpEvent.PORT_UNREACHABLE, sender, packet, self)
+        elif isinstance(packet, IcmpMessage):
+            error_arrives(packet, self)
 
     def _deliver_segment(self, segment: Segment) -> None:
         number = self.connections.get((segment.dst, segment.src))
@@ -427,7 +472,7 @@ class Host:
                 found = tcb
         return found
 
-    def _udp_receiver(self, src: Address, dst: Address) -> UdpSocket | None:
+    def udp_receiver(self, src: Address, dst: Address) -> UdpSocket | None:
         """The socket that gets a datagram: connected to its source before unconnected, exact address before
         wildcard.
         """
@@ -535,6 +580,7 @@ class Host:
             table.clear()
         self.ports, self.udp_ports = Ports(), Ports()
         self.held.clear()
+        self.path_mtus, self.reassembly = PathMtus(), Reassembly()
 
     # ------------------------------------------------------------ copies
 
@@ -545,6 +591,7 @@ class Host:
         new.endpoints = {number: clone(end) for number, end in self.endpoints.items()}
         new.descriptors = {fd: new.endpoints[end.number] for fd, end in self.descriptors.items()}
         new.ports, new.udp_ports = clone(self.ports), clone(self.udp_ports)
+        new.path_mtus, new.reassembly = clone(self.path_mtus), self.reassembly.copy()
         return new
 
 

@@ -23,7 +23,7 @@ from model import SimNet
 from model.trace import Trace, WireEvent
 from model.values.conversion import Conversion
 from model.values.packets import IpPacket, Tcp
-from model.values.segments import Datagram, PortUnreachable, Segment
+from model.values.segments import Datagram, IcmpMessage, Segment
 from model.values.wire import decode
 from wouldblock import scenarios
 from wouldblock.pcap import pcapng
@@ -120,7 +120,7 @@ def check_packets(trace: Trace) -> list[Caught]:
             for name in ("flags", "window", "mss", "scale", "sack_permitted"):
                 assert getattr(again, name) == getattr(sent, name), (name, one.comment)
             assert (again.ack - sent.ack) % (1 << 32) == 0
-        elif isinstance(again, Datagram | PortUnreachable) and isinstance(sent, Datagram | PortUnreachable):
+        elif isinstance(again, Datagram | IcmpMessage) and isinstance(sent, Datagram | IcmpMessage):
             assert (again.src, again.dst) == (sent.src, sent.dst)
     assert at == len(found)
     return found

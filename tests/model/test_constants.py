@@ -27,6 +27,15 @@ ONLY_IN_HEADERS = {
     "SO_MEMINFO": 55,  # asm-generic/socket.h
     "SIOCOUTQNSD": 0x894B,  # linux/sockios.h
     "FD_SETSIZE": 1024,  # sys/select.h
+    "IP_MTU_DISCOVER": 10,  # linux/in.h, as are these
+    "IP_RECVERR": 11,
+    "IP_MTU": 14,
+    "IP_PMTUDISC_DONT": 0,
+    "IP_PMTUDISC_WANT": 1,
+    "IP_PMTUDISC_DO": 2,
+    "IP_PMTUDISC_PROBE": 3,
+    "IP_PMTUDISC_INTERFACE": 4,
+    "IP_PMTUDISC_OMIT": 5,
 }
 SUMS = {
     "POLL_ALWAYS": select.POLLERR | select.POLLHUP | select.POLLNVAL,
