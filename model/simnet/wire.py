@@ -7,10 +7,26 @@
     net.wire.weather(seed=7, loss=0.05)                # dice, from a seed
     net.wire.hold(); ...; net.wire.release()           # keep packets back, let them go
     net.wire.partition("lo", "b"); net.wire.heal("lo", "b")
+    net.wire.unreachable("b", how="host"); net.wire.reachable("b")
+    net.wire.set("lo", "b", bottleneck=800)            # routers say so; silent=True: they don't
 
 The first host of a net is called "lo". Times are in seconds, rates in bits per second.
 
-Not here: how packets travel (world/wire.py).
+A network fails in many ways, and a program sees a different one each time. `how` says which:
+
+| how | what happens to a packet | what a connect sees |
+|---|---|---|
+| "net", "host" | a router answers that net or host is unreachable | ENETUNREACH, EHOSTUNREACH after a round trip |
+| "prohibited" | a router answers that a filter forbids it | EHOSTUNREACH |
+| "hops" | a router answers that it took too many hops | EHOSTUNREACH |
+| "protocol", "port" | the answer is that nobody there knows the protocol, or the port | ENOPROTOOPT, ECONNREFUSED |
+| "arp" | nobody on the link has the address | EHOSTUNREACH after three seconds |
+| "route" | the host has no route | ENETUNREACH at once |
+| "silence" | it is lost, and nobody says so: a black hole | ETIMEDOUT after two minutes |
+
+A connection that stands outlives all of them for a quarter of an hour. An address that nobody has is a black hole.
+
+Not here: how packets travel (world/wire.py), what routers do (world/router.py).
 """
 
 from __future__ import annotations
@@ -19,11 +35,14 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
+from ..world.router import WAYS
 from ..world.wire import CORRUPT, DROP, DUPLICATE, HOLD, PASS, Judge, Passing, Weather, delayed, let_pass
-from ..world.world import World
+from ..world.world import NETWORK, World
 from .arguments import NS_PER_SECOND
 
 _LEAST_MTU = 576
+_LEAST_LINK = 68
+"""Every link takes this much (RFC 791 §3.2)."""
 
 
 class SimWire:
@@ -39,18 +58,21 @@ class SimWire:
 
     def set(
         self, source: str | None = None, target: str | None = None, *, delay: float | None = None,
-        rate: float | None = None, queue: int | None = None, mtu: int | None = None,
+        rate: float | None = None, queue: int | None = None, mtu: int | None = None, bottleneck: int | None = None,
+        silent: bool | None = None,
     ) -> None:  # fmt: skip
         """Set properties of the path from `source` to `target`, or of all paths from or to one, or of all.
 
         delay: seconds from leaving to arriving. rate: bits per second. queue: packets that may wait to leave. mtu:
-        bytes of the largest IP packet; connections made later go by it. ValueError for a value out of range, or a name
-        that no host has.
+        bytes of the largest IP packet; connections made later go by it. bottleneck: bytes of the largest IP packet that
+        a link further on takes, of which the hosts know nothing until a router answers a packet that is too big.
+        silent: whether routers answer nothing then. ValueError for a value out of range, or a name that no host has.
         """
         _check("delay", delay, 0)
         _check("rate", rate, 1)
         _check("queue", queue, 0)
         _check("mtu", mtu, _LEAST_MTU)
+        _check("bottleneck", bottleneck, _LEAST_LINK)
         for path in self._paths(source, target):
             if delay is not None:
                 path.delay_ns = round(delay * NS_PER_SECOND)
@@ -60,6 +82,10 @@ class SimWire:
                 path.queue = queue
             if mtu is not None:
                 path.mtu = mtu
+            if bottleneck is not None:
+                path.obstacle.bottleneck = bottleneck
+            if silent is not None:
+                path.obstacle.silent = silent
 
     @property
     def judge(self) -> Judge:
@@ -116,6 +142,37 @@ class SimWire:
         """End a partition."""
         self._paths(source, target)
         self._world.partition(source, target, False, one_way)
+
+    def unreachable(self, target: str, *, how: str = "host", source: str | None = None) -> None:
+        """Let nothing arrive at `target` any more: a host's name, or an address of the wire's network. `how` says what
+        its senders learn of that, see above. `source`: from one host only. ValueError for a name or address that is
+        none, or a way that there is not.
+        """
+        if how not in WAYS:
+            raise ValueError(f"how={how!r}: it is one of {', '.join(WAYS)}")
+        self._obstruct(target, how, source)
+
+    def reachable(self, target: str, *, source: str | None = None) -> None:
+        """End that, for one sender or for all. ValueError for a name or address that is none."""
+        self._obstruct(target, "", source)
+
+    def _obstruct(self, target: str, how: str, source: str | None) -> None:
+        self._paths(source, None)
+        ip = self._address(target)
+        for name, host in self._world.hosts.items():
+            if source in (None, name) and not host.owns(ip):
+                self._world.obstruct(name, ip, how)
+
+    def _address(self, target: str) -> str:
+        host = self._world.hosts.get(target)
+        if host is not None and host.addresses:
+            return host.addresses[0]
+        last = target.removeprefix(NETWORK)
+        if target == last or not (
+            last.isdecimal() and last.isascii() and 0 < int(last) < 255 and last == str(int(last))
+        ):
+            raise ValueError(f"{self._unknown(target)}, and it is no address of {NETWORK}0/24")
+        return target
 
     def crash(self, name: str) -> None:
         """The host loses its memory of every socket and connection, without a word, and is back at once."""

@@ -10,7 +10,7 @@ it is released. A corrupted one travels like any other, and the host that gets i
 
 `Weather` is the judge that rolls dice: rates of loss, duplication, reordering and corruption, from a seed.
 
-Not here: fragmentation, ARP, routers between the hosts.
+Not here: fragments (fragments.py), routers between the hosts and what they answer (world.py).
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from ..choices import Seeded
-from ..values.segments import Packet, Segment
+from ..values.segments import IcmpMessage, Packet, Segment, ip_size
+from .router import Obstacle
 
 SECOND = 1_000_000_000
-HEADERS = 52
-"""IPv4 and TCP headers with timestamps, in bytes: what a packet occupies on the wire beside its data."""
 
 
 @attrs.frozen
@@ -99,6 +98,8 @@ class Path:
     """Packets that may wait to leave."""
     mtu: int = 1500
     """Largest IP packet, in bytes."""
+    obstacle: Obstacle = attrs.Factory(Obstacle)
+    """What routers on the way do to packets."""
     cut: bool = False
     """Whether everything is lost: a partition in this direction."""
     entered: int = 0
@@ -117,9 +118,8 @@ class Path:
         if len(leaving) > self.queue:
             self.dropped += 1
             return None
-        size = HEADERS + (len(packet.data) if hasattr(packet, "data") else 0)
         begins = leaving[-1] if leaving else now_ns
-        leaving.append(begins + size * 8 * SECOND // self.bits_per_second)
+        leaving.append(begins + ip_size(packet) * 8 * SECOND // self.bits_per_second)
         return leaving[-1] + self.delay_ns
 
 
@@ -130,6 +130,8 @@ class Flying:
     target: str
     packet: Packet
     corrupted: bool
+    refused_by: Path | None = None
+    """For an error: the path on which the packet that it quotes could not go on."""
 
 
 class Wire:
@@ -145,6 +147,16 @@ class Wire:
     def path(self, source: str, target: str) -> Path:
         """The path in one direction."""
         return self.paths.setdefault((source, target), Path())
+
+    def answer(self, path: Path, source: str, message: IcmpMessage, at_ns: int) -> None:
+        """An error is on its way back to `source`, and arrives then."""
+        self._order += 1
+        heapq.heappush(self._flying, (at_ns, self._order, Flying(source, message, False, path)))
+
+    def withdraw(self, path: Path) -> None:
+        """What could not go on there can now: errors that say otherwise and are on their way are gone."""
+        self._flying = [each for each in self._flying if each[2].refused_by is not path]
+        heapq.heapify(self._flying)
 
     def enter(self, source: str, target: str, packet: Packet, now_ns: int) -> None:
         """A host sends a packet: judge it, and let as many copies go on as the verdict says."""

@@ -15,13 +15,16 @@ from functools import partial
 from .. import machines  # noqa: F401  # a world has all rules: importing this declares them
 from ..choices import Policy, Seeded
 from ..profiles import LINUX, Profile
-from ..trace import Trace
-from ..values.segments import Packet, destination
+from ..trace import Trace, WireEvent
+from ..values.packets import IcmpError
+from ..values.segments import IcmpMessage, Packet, destination
 from .host import Host
-from .wire import Wire, as_received
+from .router import ARP, ASKING_NS, ROUTE, complaint
+from .wire import Path, Wire, as_received
 
 NETWORK = "10.0.0."
-MOST_HOSTS = 254
+MOST_HOSTS = 253
+"""The last address of the network is the routers'."""
 
 
 class World:
@@ -58,14 +61,40 @@ class World:
         self._owners[host.addresses[0]] = host
 
     def _enter(self, source: Host, packet: Packet) -> None:
-        target = self._owners.get(destination(packet))
+        ip = destination(packet)
+        target = self._owners.get(ip)
+        path = self.path(source.name, ip)
+        going, answer = path.obstacle.pass_on(packet)
+        if path.obstacle.how == ARP:
+            self._ask_for_neighbour(source, path, packet)
+        elif answer is not None:
+            self._note(source, answer)
+            self.wire.answer(path, source.name, answer, self.now_ns + path.delay_ns)
         if target is not None:  # nobody has the address: a black hole
-            self.wire.enter(source.name, target.name, packet, self.now_ns)
+            for part in going:
+                self.wire.enter(source.name, target.name, part, self.now_ns)
+
+    def _note(self, source: Host, answer: IcmpMessage) -> None:
+        if self.trace is not None:
+            self.trace.add(WireEvent(self.now_ns, "router", source.text(answer), "datagram", answer))
+
+    def path(self, source: str, ip: str) -> Path:
+        """The path from a host to an address, whether somebody has it or not."""
+        target = self._owners.get(ip)
+        return self.wire.path(source, ip if target is None else target.name)
+
+    def _ask_for_neighbour(self, source: Host, path: Path, packet: Packet) -> None:
+        """Nobody says that the address is its own: the host that asks tells itself so when it has asked long enough."""
+        obstacle = path.obstacle
+        if obstacle.asking_until_ns <= self.now_ns:
+            obstacle.asking_until_ns = self.now_ns + ASKING_NS
+        message = complaint(packet, IcmpError.HOST_UNREACHABLE, reporter=source.addresses[0])
+        if message is not None:
+            self.wire.answer(path, source.name, message, obstacle.asking_until_ns)
 
     def mtu(self, source: str, target_ip: str) -> int:
         """The largest IP packet from one host to an address, in bytes."""
-        target = self._owners.get(target_ip)
-        return self.wire.path(source, target.name).mtu if target else 1500
+        return self.path(source, target_ip).mtu
 
     # ------------------------------------------------------------ time
 
@@ -110,6 +139,18 @@ class World:
     def crash(self, name: str) -> None:
         """The host loses its memory: every socket is gone without a word, and it is back at once."""
         self.hosts[name].crash()
+
+    def obstruct(self, source: str, ip: str, how: str) -> None:
+        """Let packets from a host to an address not arrive any more, in one of the `router.WAYS`; "" mends that."""
+        path = self.path(source, ip)
+        path.obstacle.how = "" if how == ROUTE else how
+        path.obstacle.asking_until_ns = 0
+        self.wire.withdraw(path)
+        routes = self.hosts[source].unroutable
+        if how == ROUTE:
+            routes.add(ip)
+        else:
+            routes.discard(ip)
 
     def partition(self, source: str, target: str, cut: bool = True, one_way: bool = False) -> None:
         """Cut (or mend) the path between two hosts, in both directions unless `one_way`."""
