@@ -29,7 +29,7 @@ S, E = TcpState, TcpEvent
 
 _ACKED = {
     SendBuffer.EMPTY: (SendBuffer.EMPTY,),
-    SendBuffer.ROOM: (SendBuffer.ROOM, SendBuffer.EMPTY),
+    SendBuffer.ROOM: (SendBuffer.ROOM, SendBuffer.EMPTY, SendBuffer.FULL),
     SendBuffer.FULL: (SendBuffer.FULL, SendBuffer.ROOM, SendBuffer.EMPTY),
 }
 

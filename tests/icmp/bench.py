@@ -63,7 +63,7 @@ PORT, PEER_PORT = 8000, 80
 NOTHING: list[str] = []
 THEIR_ISS = 5000
 MTU = 1500
-SLOW_S = 0.02
+SLOW_S = 0.01
 MOST_ATTEMPTS = 5
 LETTERS = (("S", TcpFlag.SYN), ("F", TcpFlag.FIN), ("R", TcpFlag.RST), ("P", TcpFlag.PSH), (".", TcpFlag.ACK))
 

@@ -129,6 +129,9 @@ class Pair:
                 break
             if not moved:
                 world.sleep_until(deadline or 0)
+        for end in (self.near, self.far):  # a program that has read everything hears of a later failure by asking
+            if end is not None and end.is_open:
+                end.error = end.error or end.host.descriptors[end.fd].error
 
     def step(self) -> bool:
         """Both programs do what they can now; whether that was anything."""
