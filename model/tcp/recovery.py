@@ -495,8 +495,8 @@ def large_ones_are_lost_too(tcb: Tcb, host: Host) -> None:
     cite="RFC 1191 §3; tcp_non_congestion_loss_retransmit", unconfirmed="on loopback no packet is too large",
 )  # fmt: skip
 def large_ones_are_lost(tcb: Tcb, host: Host) -> None:
-    """A packet was too big, and so was all that is as large: it is sent again, smaller. The window is as before, for
-    it was not congestion."""
+    """A packet was too big, and so was all that is as large: it is sent again, smaller.
+    The window is as before, for it was not congestion."""
     tcb.high_seq, tcb.prior_ssthresh, tcb.undo_marker = tcb.snd_nxt, 0, None
 
 

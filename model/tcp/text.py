@@ -59,6 +59,7 @@ def nothing_follows_a_fin(tcb: Tcb, segment: Segment, host: Host) -> None:
 _TEXT = {
     ReceiveBuffer.EMPTY: (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW),
     ReceiveBuffer.HOLDING: (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW),
+    ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW,),
 }
 OPEN = (S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2)
 

@@ -18,11 +18,7 @@ from wouldblock.scripts import Loaded, on_both
 
 HERE = Path(__file__).parent
 SCRIPTS = sorted(HERE.glob("*.pkt"), key=lambda path: path.stem)
-MODEL_LACKS: dict[str, str] = {
-    "icmp_established": "ICMP errors do not reach sockets yet",
-    "icmp_too_big": "ICMP errors do not reach sockets yet",
-    "icmp_unreachable": "ICMP errors do not reach sockets yet",
-}
+MODEL_LACKS: dict[str, str] = {}
 """Scripts that the kernel passes and the model cannot run, and why."""
 
 
