@@ -59,7 +59,9 @@ def _follow_up(tcb: Tcb, host: Host) -> None:
 
 
 def _is_predicted(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """Whether it is the plain next segment of an open connection, which takes a short way (`tcp_rcv_established`)."""
+    """Whether it is the plain next segment of an open connection, which takes a short way (`tcp_rcv_established`). It
+    must fit the page of memory that is begun already, before anything is acknowledged.
+    """
     return (
         tcb.state is S.ESTABLISHED
         and segment.flags & ~_PSH == _ACK
@@ -68,4 +70,5 @@ def _is_predicted(tcb: Tcb, segment: Segment, host: Host) -> bool:
         and segment.ack <= tcb.snd_nxt
         and tcb.timestamps == (segment.timestamps is not None)
         and not is_behind(tcb, segment, host, 0)
+        and (not segment.data or segment.truesize <= -(tcb.rmem + tcb.wmem) % host.profile.page)
     )

@@ -77,12 +77,8 @@ def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The receive buffer is over its limit. A predicted segment that fits the page of memory begun already is not
-    asked.
-    """
-    if tcb.rmem <= tcb.rcvbuf or not (_new_text(tcb, segment) or segment.flags & _FIN):
-        return False
-    return not tcb.predicted or segment.truesize > -(tcb.rmem + tcb.wmem) % host.profile.page
+    """The receive buffer is over its limit. A predicted segment is not asked."""
+    return not tcb.predicted and tcb.rmem > tcb.rcvbuf and (_new_text(tcb, segment) or bool(segment.flags & _FIN))
 
 
 @TCP.rule(

@@ -196,3 +196,20 @@ def test_poll_says_writable_only_when_a_third_is_free(net: Net) -> None:
         assert count == 100
     assert accepted_unwritable > 0
     assert client.poll() & POLLOUT == 0
+
+
+@on_both_arms
+def test_memory_is_looked_at_before_what_is_acknowledged(net: Net) -> None:
+    """The receiver is over its limit, and its own unacknowledged byte takes what is left of the page that is begun. The
+    segment that acknowledges it comes too early to profit (tcp_rcv_established: sk_forward_alloc before tcp_ack).
+    """
+    client, server = established(net)
+    assert (server.send(b"x"), client.send(bytes(10_000)), server.send(b"x")) == (1, 10_000, 1)
+    server.setsockopt(SOL_SOCKET, SO_RCVBUF, 2304)
+    net.sent()
+    client.send(b"x")
+    assert net.sent(windows=True) == [
+        "client > server: P. 10001:10002(1) ack 3 win 65536",
+        "server > client: . 3:3(0) ack 10001 win 0",
+    ]
+    assert server.readable() == 10_000

@@ -274,7 +274,7 @@ class Pair:
             asked = (TIMER_HAS_FIRED,)
             for number, timer in timers[0]:
                 host.fire_early(number, timer)
-        host.now_ns = max(began, 0)
+        host.now_ns = max(began, host.now_ns)  # a timer within the last step was let fire on its tick, which is later
         arrows = list(host.trail)
         try:
             got = arm.perform(op)
