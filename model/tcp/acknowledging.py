@@ -1,10 +1,10 @@
 """The fifth question of a segment: what does it acknowledge? (RFC 9293 §3.10.7.4; RFC 5961 §5)
 
 New bytes acknowledged make room, open the congestion window and are measured; anything may tell of a new window, or of
-what is missing (recovery.py). An acknowledgement of what was never sent, or from before the window of old, may be
+what is missing (resending.py). An acknowledgement of what was never sent, or from before the window of old, may be
 forged.
 
-Not here: what a loss leads to (recovery.py), what follows a freed window (answering.py).
+Not here: what a loss leads to (resending.py), what follows a freed window (answering.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..values.constants import TcpState
 from ..values.segments import Segment
-from . import congestion, recovery, scoreboard, timestamps
+from . import congestion, resending, scoreboard, timestamps
 from .acceptance import challenge
 from .block import Recovery, Tcb, Timer
 from .ends import finish, rest
@@ -65,9 +65,9 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
     tcb.heard_ns = host.now_ns
     if not tcb.in_flight:
         if progress.twice:
-            recovery.look(tcb, progress, host)
+            resending.look(tcb, progress, host)
         if tcb.tail_probed_at:
-            recovery.note_probe_answer(tcb, progress, host)
+            resending.note_probe_answer(tcb, progress, host)
         return
     sacked_before = tcb.sacked_out
     scoreboard.acknowledge(tcb, progress, host)
@@ -76,11 +76,11 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
         _note_late(tcb, progress)
     scoreboard.adapt_patience(tcb, progress.told)
     if tcb.tail_probed_at:
-        recovery.note_probe_answer(tcb, progress, host)
+        resending.note_probe_answer(tcb, progress, host)
     if not (progress.advanced or progress.news or progress.twice):
         progress.duplicates = 1 if segment.seq != segment.end else segment.merged
     calm = progress.news and not progress.sacked and not progress.twice and tcb.recovery is Recovery.OPEN
-    recovery.acknowledged(tcb, progress, calm, host)
+    resending.acknowledged(tcb, progress, calm, host)
 
 
 def _begin(tcb: Tcb, segment: Segment) -> Progress:
@@ -181,7 +181,7 @@ def ack_is_old(tcb: Tcb, segment: Segment, host: Host) -> None:
     if segment.sack and tcb.sack_permitted:
         progress = _begin(tcb, segment)
         _note_sack(tcb, segment, progress, host)
-        recovery.send_for(tcb, recovery.look(tcb, progress, host), host)
+        resending.send_for(tcb, resending.look(tcb, progress, host), host)
 
 
 def _update_window(tcb: Tcb, segment: Segment, host: Host) -> bool:

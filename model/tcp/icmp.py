@@ -26,7 +26,7 @@ from ..values.constants import TcpState
 from ..values.icmp import MEANS
 from ..values.packets import IcmpError
 from ..values.segments import IcmpMessage
-from . import recovery
+from . import resending
 from .block import Pending, Tcb, Timer
 from .ends import abort
 from .machine import SYNCHRONIZED, TCP, TcpEvent
@@ -135,7 +135,7 @@ def _shrink(tcb: Tcb, host: Host) -> None:
     if carries < tcb.path_mss:
         tcb.path_mss = carries
         bound_mss(tcb)
-        recovery.send_in_smaller_pieces(tcb, before, host)
+        resending.send_in_smaller_pieces(tcb, before, host)
 
 
 # ---------------------------------------------------------------- soft errors

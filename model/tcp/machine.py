@@ -1,4 +1,4 @@
-"""The TCP machine: its states, its events, and the two buffers as views. No rules live here.
+"""TCP's machines: the connection, recovery from loss, and the two buffers as views. No rules live here.
 
 The eleven states are RFC 9293's (§3.3.2). Events are the user's calls, the phases in which an arriving segment is
 processed (§3.10.7.4: each phase is one question, and at most one rule answers it), and the timers.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..rules import Machine, View
 from ..values.constants import TcpState
+from .block import Recovery
 
 if TYPE_CHECKING:
     from .block import Tcb
@@ -118,3 +119,39 @@ def _receive_buffer(tcb: Tcb) -> ReceiveBuffer:
 
 SEND_BUFFER = View("send_buffer", "TCP send buffer", SendBuffer, _send_buffer)
 RECEIVE_BUFFER = View("receive_buffer", "TCP receive buffer", ReceiveBuffer, _receive_buffer)
+
+
+class RecoveryEvent(IntEnum):
+    """What can happen to a sender that misses something, or does not."""
+
+    ALL_HEARD = 0
+    """Everything that was on its way when the trouble showed is acknowledged."""
+    LATE = auto()
+    """An acknowledgement in recovery goes on: did a retransmission fill the gap, or the original?"""
+    TOLD_TWICE = auto()
+    """Has all that was sent again arrived twice?"""
+    AFTER_TIME_OUT = auto()
+    LOST = auto()
+    """Something is lost."""
+    SETTLED = auto()
+    """Nothing is lost: is everything in order?"""
+    TIMED_OUT = auto()
+    PROBE_ANSWERED = auto()
+    """The tail probe was acknowledged, and not as a duplicate: it had filled a gap."""
+    TOO_LARGE = auto()
+    """Segments have become smaller, and something larger was on its way: it did not get through."""
+
+
+class Resend(IntEnum):
+    """What an acknowledgement makes the sender send beyond what it would send anyway."""
+
+    NOTHING = 0
+    LOST = 1
+    """What is lost."""
+    NEW = 2
+    """New bytes; if there are none, what is lost (RFC 5682)."""
+
+
+RECOVERY = Machine("recovery", "Recovery from loss", Recovery, RecoveryEvent, field="recovery")
+STOP = True
+"""What a rule of recovery answers when nothing more is to be asked about this acknowledgement."""

@@ -9,7 +9,7 @@ acknowledgement.
 
 One timer does for retransmission, tail probes, reordering and closed windows: only one of them can be waited for.
 
-Not here: pacing, TCP_CORK and MSG_MORE, deferral of large segments, what is sent again (recovery.py).
+Not here: pacing, TCP_CORK and MSG_MORE, deferral of large segments, what is sent again (resending.py).
 """
 
 from __future__ import annotations

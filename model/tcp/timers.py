@@ -14,10 +14,10 @@ import errno
 from typing import TYPE_CHECKING
 
 from ..values.constants import TcpState
-from . import memory, recovery, scoreboard
+from . import memory, resending, scoreboard
 from .block import OutBuffer, Pending, Tcb
 from .ends import abort, finish
-from .machine import SYNCHRONIZED, TCP, TcpEvent
+from .machine import RECOVERY, SYNCHRONIZED, TCP, RecoveryEvent, TcpEvent
 from .output import (
     current_mss,
     probe_interval_ns,
@@ -73,7 +73,7 @@ def _probe(tcb: Tcb, host: Host) -> bool:
     at = (run.segments - 1) * current_mss(tcb)
     if 0 < at < len(run.data):
         run = scoreboard.cut_unacked(tcb, run, at, host)
-    tcb.tail_was_resent = recovery.transmit_again(tcb, run, 1, host)
+    tcb.tail_was_resent = resending.transmit_again(tcb, run, 1, host)
     return tcb.tail_was_resent
 
 
@@ -89,7 +89,7 @@ def _fits(tcb: Tcb, buffer: OutBuffer) -> bool:
 )  # fmt: skip
 def missing_is_taken_for_lost(tcb: Tcb, host: Host) -> None:
     """What is missing could have been late only, and was waited for long enough: it is lost."""
-    recovery.reordering_is_over(tcb, host)
+    resending.reordering_is_over(tcb, host)
 
 
 def _gives_up(tcb: Tcb, host: Host) -> bool:
@@ -117,9 +117,9 @@ def patience_ns(retries: int, host: Host) -> int:
 )  # fmt: skip
 def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
     """All that is unacknowledged is taken for lost, the oldest is sent again, and the next wait is twice as long."""
-    recovery.RECOVERY.fire(host.trail, recovery.RecoveryEvent.TIMED_OUT, tcb, tcb.recovery, host)
+    RECOVERY.fire(host.trail, RecoveryEvent.TIMED_OUT, tcb, tcb.recovery, host)
     tcb.retransmits += 1
-    recovery.send_again(tcb, tcb.unacked[0], 1, host)
+    resending.send_again(tcb, tcb.unacked[0], 1, host)
     tcb.backoff += 1
     tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
     wait_ns = tcb.rto_ns

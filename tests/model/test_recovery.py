@@ -17,7 +17,7 @@ from model.rules import Arrow
 from model.tcp.algorithms import ALGORITHMS
 from model.tcp.block import Recovery, Tcb
 from model.tcp.congestion import INFINITE
-from model.tcp.recovery import RECOVERY
+from model.tcp.machine import RECOVERY
 from model.values.constants import IPPROTO_TCP, SO_RCVBUF, SOL_SOCKET, TCP_CONGESTION
 from model.values.results import Fail
 from model.values.segments import Segment
