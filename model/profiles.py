@@ -39,7 +39,9 @@ class Profile:
     tail_probe_min_ns: int
     """Added to two round trips, it is the wait for a tail loss probe (TCP_TIMEOUT_MIN_US: 2 ms)."""
     syn_retries: int
-    """Retransmissions of a SYN before the attempt is given up (net.ipv4.tcp_syn_retries)."""
+    """Retransmissions of a SYN, after the linear ones, before the attempt is given up (net.ipv4.tcp_syn_retries)."""
+    syn_linear_timeouts: int
+    """After so many time-outs of a SYN the wait is not doubled yet (net.ipv4.tcp_syn_linear_timeouts)."""
     synack_retries: int
     """Retransmissions of a SYN-ACK before the half-open child is forgotten (net.ipv4.tcp_synack_retries)."""
     data_retries: int
@@ -138,6 +140,7 @@ LINUX = Profile(
     rto_max_ns=120 * SECOND,
     tail_probe_min_ns=2 * MS,
     syn_retries=6,
+    syn_linear_timeouts=4,
     synack_retries=5,
     data_retries=15,
     keepalive_idle_ns=7200 * SECOND,

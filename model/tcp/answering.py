@@ -43,7 +43,7 @@ def _keep_probe_timer(tcb: Tcb, host: Host) -> None:
 def _ack_is_due(tcb: Tcb, segment: Segment, host: Host) -> bool:
     if not tcb.ack_scheduled:
         return False
-    if tcb.ack_now:
+    if tcb.ack_now or tcb.out_of_order:
         return True
     if tcb.rcv_nxt - tcb.rcv_wup > tcb.rcv_mss:
         if select_window(tcb) >= tcb.rcv_wnd:
@@ -55,7 +55,7 @@ def _ack_is_due(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 @TCP.rule(on=E.SEGMENT_ANSWER, stays=SYNCHRONIZED, when=_ack_is_due, cite="RFC 9293 §3.8.6.3; __tcp_ack_snd_check")
 def ack_goes_at_once(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """More than a segment is unacknowledged and the window can follow, or the connection is young: no delay."""
+    """More than a segment is unacknowledged and the window can follow, a gap is open, or it is a young connection."""
     answer_now(tcb, host)
 
 

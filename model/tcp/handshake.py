@@ -308,8 +308,9 @@ def ack_of_another_syn_ack(tcb: Tcb, segment: Segment, host: Host) -> bool:
     unconfirmed="on loopback the handshake is over before anyone could reset it",
 )  # fmt: skip
 def reset_ends_half_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The peer took its SYN back: a listener's child is forgotten."""
-    abort(tcb, errno.ECONNREFUSED, host)
+    """The peer took its SYN back: a listener's child is forgotten, and an attempt whose SYNs crossed is reset.
+    RFC 9293 calls the attempt refused; Linux leaves ECONNRESET, because the peer had answered once."""
+    abort(tcb, errno.ECONNRESET, host)
     return DROP
 
 
@@ -330,12 +331,13 @@ def _established(tcb: Tcb, host: Host) -> None:
 
 @TCP.rule(
     on=TcpEvent.RETRANSMIT_DUE, stays=(S.SYN_SENT,),
-    when=lambda tcb, host: tcb.retransmits < host.profile.syn_retries,
-    cite="RFC 6298 §5.5; tcp_syn_retries in tcp(7)",
+    when=lambda tcb, host: tcb.retransmits < host.profile.syn_retries + host.profile.syn_linear_timeouts,
+    cite="RFC 6298 §5.5; tcp_syn_retries in tcp(7); tcp_syn_linear_timeouts in ip-sysctl",
 )  # fmt: skip
 def syn_is_sent_again(tcb: Tcb, host: Host) -> None:
-    """Nobody answered the SYN: it is sent again, and the next wait is twice as long."""
-    _again(tcb, host)
+    """Nobody answered the SYN: it is sent again. The next wait is as long, and after the fifth time twice as long.
+    RFC 6298 doubles the wait each time; Linux begins with four that are not doubled."""
+    _again(tcb, host, doubles=tcb.retransmits >= host.profile.syn_linear_timeouts)
     send_syn(tcb, host)
 
 
@@ -368,10 +370,11 @@ def half_open_times_out(tcb: Tcb, host: Host) -> None:
     abort(tcb, errno.ETIMEDOUT, host)
 
 
-def _again(tcb: Tcb, host: Host) -> None:
+def _again(tcb: Tcb, host: Host, *, doubles: bool = True) -> None:
     tcb.retransmits += 1
-    tcb.backoff += 1
-    tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
+    if doubles:
+        tcb.backoff += 1
+        tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
     host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
 
 

@@ -93,13 +93,26 @@ def test_a_full_accept_queue_drops_the_syn_and_it_is_sent_again_after_a_second(n
     assert net.after(0.2) == NOTHING_ELSE
 
 
+@on_both_arms
+def test_a_syn_is_sent_again_every_second_at_first(net: Net) -> None:
+    client, _ = syn_sent(net)
+    assert net.after(0.9) == NOTHING_ELSE
+    for _ in range(5):
+        assert net.after(0.3) == HANDSHAKE[:1]
+        assert net.after(0.7) == NOTHING_ELSE
+    assert net.after(0.8) == NOTHING_ELSE, "the sixth wait is twice as long"
+    assert client.state == "SYN_SENT"
+
+
 def test_the_wait_for_an_answer_doubles_until_the_attempt_is_given_up() -> None:
-    """RFC 6298 §5.5; tcp_syn_retries = 6: the seventh wait ends in ETIMEDOUT after two minutes."""
+    """RFC 6298 §5.5; tcp_syn_linear_timeouts = 4, tcp_syn_retries = 6: the eleventh wait ends in ETIMEDOUT after two
+    minutes.
+    """
     net = ModelNet()
     client, _ = syn_sent(net)
-    again = net.times(126)
+    again = net.times(130)
     assert {line.split(" ", 1)[1] for line in again} == {HANDSHAKE[0]}
-    assert [round(float(line.split(" ")[0])) for line in again] == [1, 3, 7, 15, 31, 63]
+    assert [round(float(line.split(" ")[0])) for line in again] == [1, 2, 3, 4, 5, 7, 11, 19, 35, 67]
     assert client.state == "SYN_SENT"
     assert net.after(4) == NOTHING_ELSE
     assert (client.state, client.error()) == ("CLOSED", errno.ETIMEDOUT)
