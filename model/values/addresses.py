@@ -27,3 +27,11 @@ def target(address: Address, local: Address) -> Address:
     if address[0] != ANY:
         return address
     return (LOOPBACK if local[0] == ANY else local[0], address[1])
+
+
+def is_one(ip: str) -> bool:
+    """Whether a packet can come from `ip` over a wire: it is one host's address, not a group's or everybody's, and not
+    one that never leaves a host (RFC 1122 §3.2.1.3).
+    """
+    first = int(ip.split(".", 1)[0])
+    return 0 < first < 224 and first != 127

@@ -36,7 +36,7 @@ from ..tcp.output import reset_in_answer, send_ack
 from ..trace import CallEvent, TimerEvent, Trace, WireEvent
 from ..udp.machine import UDP, UdpEvent, UdpSocket, UdpState
 from ..udp.memory import take_over
-from ..values.addresses import ANY, LOOPBACK, Address, is_local
+from ..values.addresses import ANY, LOOPBACK, Address, is_local, is_one
 from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpFlag, TcpState
 from ..values.observation import Observation
 from ..values.packets import IcmpError
@@ -113,6 +113,8 @@ class Host:
     """ICMP errors that quoted a segment which was not on its way (OutOfWindowIcmps)."""
     errors_unclaimed: int = 0
     """ICMP errors about nothing that is known here (InErrors)."""
+    misdirected: int = 0
+    """Packets for another's address, or from an impossible one."""
     malformed: int = 0
     """Packets that arrived with a wrong checksum, and were dropped."""
     wire: deque[Packet] = attrs.Factory(deque)
@@ -327,12 +329,18 @@ class Host:
         self.trace.add(WireEvent(self.now_ns, self.name, self.text(packet), kind, packet))
 
     def receive(self, packet: Packet) -> None:
-        """A packet arrives from outside; it and all it provokes are processed before this returns."""
+        """A packet arrives from outside; it and all it provokes are processed before this returns.
+
+        One for another's address, or from an impossible one, is dropped without a word (`ip_route_input_slow`).
+        """
         if isinstance(packet, Fragment):
             whole = self.reassembly.add(packet, self.now_ns)
             if whole is None:
                 return
             packet = as_received(whole, self.profile.buffer_overhead)
+        if isinstance(packet, Segment | Datagram) and not (self.owns(packet.dst[0]) and is_one(packet.src[0])):
+            self.misdirected += 1
+            return
         self.wire.append(packet)
         self._deliver_all()
 
