@@ -96,9 +96,25 @@ def _gives_up(tcb: Tcb, host: Host) -> bool:
     """Whether nothing was acknowledged for too long: for as long as so many retransmissions take if the first comes
     after the shortest time-out, or as the program has said (`retransmits_timed_out`).
     """
+    if _window_was_taken_back(tcb):
+        return _is_silent(tcb, host)
     if not tcb.retransmits or tcb.resent_since_ns is None:
         return False
     return host.now_ns - tcb.resent_since_ns >= (tcb.user_timeout_ns or patience_ns(host.profile.data_retries, host))
+
+
+def _window_was_taken_back(tcb: Tcb) -> bool:
+    """Whether retransmissions serve as probes of a window that is closed, though it had been open for what was sent."""
+    return not tcb.snd_wnd and tcb.fd is not None
+
+
+def _is_silent(tcb: Tcb, host: Host) -> bool:
+    """Whether such a peer has not answered for too long (`tcp_rtx_probe0_timed_out`)."""
+    limit_ns = 2 * host.profile.rto_max_ns
+    if tcb.user_timeout_ns:
+        limit_ns = min(limit_ns, tcb.user_timeout_ns)
+    since_ns = tcb.resent_since_ns
+    return since_ns is not None and host.now_ns - max(tcb.heard_ns, since_ns) > limit_ns
 
 
 def patience_ns(retries: int, host: Host) -> int:
@@ -118,7 +134,8 @@ def patience_ns(retries: int, host: Host) -> int:
 def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
     """All that is unacknowledged is taken for lost, the oldest is sent again, and the next wait is twice as long."""
     RECOVERY.fire(host.trail, RecoveryEvent.TIMED_OUT, tcb, tcb.recovery, host)
-    tcb.retransmits += 1
+    if not _window_was_taken_back(tcb):
+        tcb.retransmits += 1
     resending.send_again(tcb, tcb.unacked[0], 1, host)
     tcb.backoff += 1
     tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
