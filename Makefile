@@ -56,8 +56,9 @@ bench: setup ## what is measured, as ratios
 	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: diagrams
-diagrams: setup ## draw docs/diagrams anew from the rules
+diagrams: setup ## draw docs/diagrams anew from the rules, and write docs/adherence.md anew from the ledger
 	@$(PY) -m wouldblock draw --all --out docs/diagrams
+	@$(PY) -m wouldblock.adherence
 
 .PHONY: confirm
 confirm: setup ## check for two minutes, commit-ready: confirmations, figures in the README (contradictions too), diagrams
