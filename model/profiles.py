@@ -46,6 +46,8 @@ class Profile:
     """Retransmissions of a SYN-ACK before the half-open child is forgotten (net.ipv4.tcp_synack_retries)."""
     data_retries: int
     """Retransmissions of data before the connection is given up (net.ipv4.tcp_retries2)."""
+    orphan_retries: int
+    """The same for a connection that no program holds any more (net.ipv4.tcp_orphan_retries, where 0 means 8)."""
     keepalive_idle_ns: int
     keepalive_interval_ns: int
     keepalive_probes: int
@@ -143,6 +145,7 @@ LINUX = Profile(
     syn_linear_timeouts=4,
     synack_retries=5,
     data_retries=15,
+    orphan_retries=8,
     keepalive_idle_ns=7200 * SECOND,
     keepalive_interval_ns=75 * SECOND,
     keepalive_probes=9,

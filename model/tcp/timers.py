@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..values.constants import TcpState
 from . import memory, resending, scoreboard
 from .block import OutBuffer, Pending, Tcb
-from .ends import abort, finish
+from .ends import abort, finish, is_orphan
 from .machine import RECOVERY, SYNCHRONIZED, TCP, RecoveryEvent, TcpEvent
 from .output import (
     current_mss,
@@ -100,7 +100,16 @@ def _gives_up(tcb: Tcb, host: Host) -> bool:
         return _is_silent(tcb, host)
     if not tcb.retransmits or tcb.resent_since_ns is None:
         return False
-    return host.now_ns - tcb.resent_since_ns >= (tcb.user_timeout_ns or patience_ns(host.profile.data_retries, host))
+    return host.now_ns - tcb.resent_since_ns >= (tcb.user_timeout_ns or patience_ns(_retries(tcb, host), host))
+
+
+def _retries(tcb: Tcb, host: Host) -> int:
+    """How often something is sent again for want of an answer: less often if no program holds the connection any more
+    (`tcp_orphan_retries`).
+    """
+    if not is_orphan(tcb):
+        return host.profile.data_retries
+    return host.profile.orphan_retries if tcb.rto_ns < host.profile.rto_max_ns else 0
 
 
 def _window_was_taken_back(tcb: Tcb) -> bool:
@@ -161,7 +170,7 @@ def _can_send_part(tcb: Tcb, host: Host) -> bool:
 def _nobody_answers(tcb: Tcb, host: Host) -> bool:
     if tcb.user_timeout_ns and tcb.probing_since_ns is not None:
         return host.now_ns - tcb.probing_since_ns >= tcb.user_timeout_ns
-    return tcb.probes >= host.profile.data_retries
+    return tcb.probes >= _retries(tcb, host)
 
 
 @TCP.rule(

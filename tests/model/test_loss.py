@@ -308,3 +308,17 @@ def test_each_packet_of_the_handshake_may_be_lost(source: str, number: int) -> N
     pair.run()
     check_delivered(pair)
     assert pair.world.now_ns < 1.5 * SECOND
+
+
+def test_an_orphan_is_given_up_sooner() -> None:
+    """Nobody holds the connection, and its FIN is never acknowledged: a hundred seconds, not a quarter of an hour
+    (tcp_orphan_retries in tcp(7)).
+    """
+    pair = Pair((b"", b""), lambda passing: PASS if passing.number <= 2 else DROP)
+    pair.world.sleep_until(SECOND)
+    pair.near.host.call("send", pair.near.fd, b"lost", 0)
+    pair.near.host.call("close", pair.near.fd)
+    pair.world.sleep_until(90 * SECOND)
+    assert [end for end in pair.near.host.endpoints.values() if isinstance(end, Tcb)]
+    pair.world.sleep_until(200 * SECOND)
+    assert not [end for end in pair.near.host.endpoints.values() if isinstance(end, Tcb)]
