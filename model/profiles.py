@@ -30,6 +30,10 @@ class Profile:
     """Shortest delay of a delayed acknowledgement, and its first value (TCP_DELACK_MIN, TCP_ATO_MIN: 40 ms)."""
     delayed_ack_max_ns: int
     """Longest delay of a delayed acknowledgement (TCP_DELACK_MAX: 200 ms)."""
+    compressed_ack_ns: int
+    """Longest delay of duplicate acknowledgements beyond the first three (net.ipv4.tcp_comp_sack_delay_ns)."""
+    compressed_acks_max: int
+    """How many of them may become one (net.ipv4.tcp_comp_sack_nr)."""
     rto_initial_ns: int
     """First retransmission time-out, before a round trip was measured (RFC 6298 §2.1; TCP_TIMEOUT_INIT)."""
     rto_min_ns: int
@@ -137,6 +141,8 @@ LINUX = Profile(
     jiffy_ns=4 * MS,
     delayed_ack_min_ns=40 * MS,
     delayed_ack_max_ns=200 * MS,
+    compressed_ack_ns=1 * MS,
+    compressed_acks_max=44,
     rto_initial_ns=1 * SECOND,
     rto_min_ns=200 * MS,
     rto_max_ns=120 * SECOND,

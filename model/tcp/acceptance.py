@@ -129,9 +129,7 @@ def segment_meets_closed_socket(tcb: Tcb, segment: Segment, host: Host) -> bool:
 def _resets(tcb: Tcb, segment: Segment, host: Host) -> bool:
     if not segment.flags & _RST:
         return False
-    here = tcb.rcv_nxt
-    if tcb.out_of_order:
-        here = max(end for _, end in tcb.sack_blocks)
+    here = max((end for _, end in tcb.sack_blocks), default=tcb.rcv_nxt) if tcb.sack_permitted else tcb.rcv_nxt
     return segment.seq in (tcb.rcv_nxt, here) or _resets_behind_fin(tcb, segment)
 
 

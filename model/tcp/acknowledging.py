@@ -18,7 +18,7 @@ from .acceptance import challenge
 from .block import Recovery, Tcb, Timer
 from .ends import finish, rest
 from .machine import DROP, SEND_BUFFER, SYNCHRONIZED, TCP, SendBuffer, TcpEvent
-from .roundtrip import note_round_trip, note_shortest
+from .roundtrip import note_echo_trip, note_round_trip, note_shortest
 from .scoreboard import Progress
 from .windows import bound_mss, grow_send_buffer, may_predict, says_new_window
 
@@ -52,6 +52,9 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
     progress = _begin(tcb, segment)
     progress.advanced = segment.ack > tcb.snd_una
     timestamps.note(tcb, segment, host)
+    if progress.echo and segment.data:
+        full = segment.end - segment.seq >= tcb.rcv_mss
+        note_echo_trip(tcb, progress.echo, full, timestamps.round_trip_ns(tcb, segment, host))
     progress.news = progress.advanced or segment.seq != segment.end
     if not tcb.predicted:
         progress.news = _update_window(tcb, segment, host) or progress.news

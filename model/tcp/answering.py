@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 E = TcpEvent
+AT_ONCE = 3
+"""As many duplicates as make a sender send again (TCP_FASTRETRANS_THRESH)."""
 
 
 @TCP.rule(
@@ -43,7 +45,7 @@ def _keep_probe_timer(tcb: Tcb, host: Host) -> None:
 def _ack_is_due(tcb: Tcb, segment: Segment, host: Host) -> bool:
     if not tcb.ack_scheduled:
         return False
-    if tcb.ack_now or tcb.out_of_order:
+    if tcb.ack_now:
         return True
     if tcb.rcv_nxt - tcb.rcv_wup > tcb.rcv_mss:
         if select_window(tcb) >= tcb.rcv_wnd:
@@ -55,8 +57,41 @@ def _ack_is_due(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 @TCP.rule(on=E.SEGMENT_ANSWER, stays=SYNCHRONIZED, when=_ack_is_due, cite="RFC 9293 §3.8.6.3; __tcp_ack_snd_check")
 def ack_goes_at_once(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """More than a segment is unacknowledged and the window can follow, a gap is open, or it is a young connection."""
+    """More than a segment is unacknowledged and the window can follow, or the connection is young: no delay."""
     answer_now(tcb, host)
+
+
+def _may_not_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """A gap is open: three acknowledgements at least tell the sender at once, and without SACK each one does."""
+    if not (tcb.ack_scheduled and tcb.out_of_order):
+        return False
+    if not tcb.sack_permitted or tcb.compressed >= host.profile.compressed_acks_max:
+        return True
+    return tcb.told_at_once < AT_ONCE or tcb.told_behind != tcb.rcv_nxt
+
+
+@TCP.rule(
+    on=E.SEGMENT_ANSWER, stays=SYNCHRONIZED, when=_may_not_wait, cite="RFC 5681 §4.2; __tcp_ack_snd_check",
+)  # fmt: skip
+def gap_is_told_at_once(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Something is missing: the sender is told at once, so that it sees three duplicates as soon as possible."""
+    if tcb.told_behind != tcb.rcv_nxt:
+        tcb.told_behind, tcb.told_at_once = tcb.rcv_nxt, 0
+    tcb.told_at_once += 1
+    answer_now(tcb, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_ANSWER, stays=SYNCHRONIZED, when=lambda tcb, seg, host: tcb.ack_scheduled and bool(tcb.out_of_order),
+    cite="tcp_comp_sack_delay_ns in tcp(7); __tcp_ack_snd_check", unconfirmed="on loopback nothing is out of order",
+)  # fmt: skip
+def further_duplicates_become_one(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The sender knows of the gap by now: what more arrives behind it is told together, and a little later.
+    A twentieth of a round trip, at most a millisecond."""
+    tcb.compressed += 1
+    if tcb.timers[Timer.COMPRESSED_ACK] is None:
+        trip_us8 = min(tcb.receive_trip_us8, tcb.srtt_us8 or tcb.receive_trip_us8)
+        host.set_fine_timer(tcb, Timer.COMPRESSED_ACK, min(host.profile.compressed_ack_ns, trip_us8 * 125 // 20))
 
 
 @TCP.rule(

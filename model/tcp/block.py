@@ -37,6 +37,7 @@ class Timer(IntEnum):
     DELAYED_ACK = 1
     TIME_WAIT = 2
     KEEPALIVE = 3
+    COMPRESSED_ACK = 4
 
 
 class Recovery(IntEnum):
@@ -172,6 +173,11 @@ class Tcb(Endpoint):
     rttvar_us4: int = 0
     round_ends: int = 0
     """What must be acknowledged for the deviation to fall again."""
+    receive_trip_us8: int = 0
+    """The round trip as the receiver sees it (roundtrip.py); 0 until there is one."""
+    receive_trip_ends: int = 0
+    receive_trip_began_ns: int | None = None
+    echoed_last: int = 0
     shortest_us: int | None = None
     shortest_at_ns: int = 0
 
@@ -272,6 +278,10 @@ class Tcb(Endpoint):
     """What arrived behind a gap, by number."""
     sack_blocks: list[Run] = attrs.Factory(list)
     """The runs of it, latest first."""
+    told_behind: int = 0
+    told_at_once: int = 0
+    compressed: int = 0
+    """Behind which number how many duplicate acknowledgements went at once, and how many wait to become one."""
     duplicate: Run | None = None
     """What arrived twice, to be told with the next acknowledgement (RFC 2883)."""
 

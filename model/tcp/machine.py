@@ -57,6 +57,7 @@ class TcpEvent(IntEnum):
     """Is an acknowledgement due, and when?"""
     # timers
     DELAYED_ACK_DUE = auto()
+    COMPRESSED_ACK_DUE = auto()
     RETRANSMIT_DUE = auto()
     PROBE_DUE = auto()
     TAIL_PROBE_DUE = auto()

@@ -296,7 +296,8 @@ def _settle_ack(tcb: Tcb, host: Host) -> None:
         else:
             tcb.quick -= sent
     tcb.ack_scheduled = tcb.ack_pushed = tcb.ack_pushed_twice = tcb.ack_now = tcb.no_room = False
-    tcb.timers[Timer.DELAYED_ACK] = None
+    tcb.timers[Timer.DELAYED_ACK] = tcb.timers[Timer.COMPRESSED_ACK] = None
+    tcb.compressed = 0
 
 
 def _acceptable_seq(tcb: Tcb) -> int:

@@ -76,3 +76,28 @@ def note_shortest(tcb: Tcb, sample_ns: int, host: Host) -> None:
     sample = sample_ns // US or host.profile.jiffy_ns // US
     if tcb.shortest_us is None or sample <= tcb.shortest_us or host.now_ns - tcb.shortest_at_ns > _SHORTEST_HOLDS_NS:
         tcb.shortest_us, tcb.shortest_at_ns = sample, host.now_ns
+
+
+# ---------------------------------------------------------------- as the receiver sees it
+
+
+def note_window_trip(tcb: Tcb, host: Host) -> None:
+    """A whole window has arrived since the last look: that took a round trip at least (`tcp_rcv_rtt_measure`)."""
+    if tcb.receive_trip_began_ns is not None:
+        if tcb.rcv_nxt < tcb.receive_trip_ends:
+            return
+        sample = max((host.now_ns - tcb.receive_trip_began_ns) // US, 1)
+        if not tcb.receive_trip_us8 or 8 * sample < tcb.receive_trip_us8:
+            tcb.receive_trip_us8 = 8 * sample
+    tcb.receive_trip_ends, tcb.receive_trip_began_ns = tcb.rcv_nxt + tcb.rcv_wnd, host.now_ns
+
+
+def note_echo_trip(tcb: Tcb, echo: int, full: bool, trip_ns: int | None) -> None:
+    """A full segment echoes a timestamp for the first time (`tcp_rcv_rtt_measure_ts`)."""
+    if echo == tcb.echoed_last:
+        return
+    tcb.echoed_last = echo
+    if full and trip_ns:
+        sample, before = trip_ns // US, tcb.receive_trip_us8
+        smoothed = before - (before >> 3) + sample
+        tcb.receive_trip_us8 = 8 * sample if not before or 8 * sample < before else smoothed

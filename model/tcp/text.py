@@ -18,7 +18,7 @@ from .block import Tcb
 from .ends import abort, rest
 from .machine import DROP, RECEIVE_BUFFER, SYNCHRONIZED, TCP, ReceiveBuffer, TcpEvent
 from .output import reset_in_answer, send_ack
-from .windows import ack_soon, may_predict, note_data
+from .windows import ack_soon, grow_window, may_predict, note_data, note_segment_size
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -160,12 +160,15 @@ def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
     on=E.SEGMENT_TEXT, stays=OPEN, when=lambda tcb, seg, host: seg.end > seg.seq > tcb.rcv_nxt,
     cite="RFC 5681 §4.2; RFC 9293 §3.10.7.4, seventh",
 )  # fmt: skip
-def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> bool:
+def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     """There is a gap before it: it is kept, and an acknowledgement repeats what is expected and tells what is here."""
+    size, total, pushed = segment.segment_size or len(segment.data), len(segment.data), bool(segment.flags & _PSH)
+    note_segment_size(tcb, size, total, pushed, segment.truesize or 1, host.profile)
     order.keep(tcb, segment)
     tcb.predicts = False
-    send_ack(tcb, host)
-    return DROP
+    tcb.ack_scheduled = True
+    if tcb.sack_permitted:
+        grow_window(tcb, total, segment.truesize, host, adjusted=False)
 
 
 # ---------------------------------------------------------------- eighth: FIN

@@ -51,6 +51,15 @@ def delayed_ack_is_due(tcb: Tcb, host: Host) -> None:
 
 
 @TCP.rule(
+    on=TcpEvent.COMPRESSED_ACK_DUE, stays=SYNCHRONIZED, when=lambda tcb, host: tcb.compressed > 0,
+    cite="tcp_compressed_ack_kick", unconfirmed="on loopback nothing is out of order",
+)  # fmt: skip
+def compressed_ack_is_due(tcb: Tcb, host: Host) -> None:
+    """What arrived behind the gap meanwhile is told in one acknowledgement."""
+    send_ack(tcb, host)
+
+
+@TCP.rule(
     on=TcpEvent.TAIL_PROBE_DUE, stays=SYNCHRONIZED, when=lambda tcb, host: bool(tcb.unacked),
     cite="RFC 8985 §7.3; tcp_send_loss_probe",
 )  # fmt: skip

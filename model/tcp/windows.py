@@ -22,6 +22,7 @@ from ..choices import RECEIVE_WINDOW
 from ..profiles import Profile
 from ..values.segments import Segment
 from .block import Tcb
+from .roundtrip import note_window_trip
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -228,13 +229,15 @@ def note_segment_size(tcb: Tcb, length: int, total: int, push: bool, truesize: i
     tcb.ack_pushed = True
 
 
-def grow_window(tcb: Tcb, length: int, truesize: int, host: Host) -> None:
-    """Open the window further if segments like this one will fit (`tcp_grow_window`)."""
+def grow_window(tcb: Tcb, length: int, truesize: int, host: Host, *, adjusted: bool = True) -> None:
+    """Open the window further if segments like this one will fit (`tcp_grow_window`). `adjusted`: as if it were joined
+    to others, if it may be.
+    """
     room = min(tcb.window_clamp, free_space(tcb)) - tcb.rcv_ssthresh
     if room <= 0:
         return
     payload_only = truesize - host.profile.buffer_overhead
-    if payload_only >= length:
+    if adjusted and payload_only >= length:
         truesize = payload_only
     if window_from_space(tcb, truesize) <= length:
         grow = 2 * tcb.advertised_mss
@@ -274,5 +277,6 @@ def note_data(tcb: Tcb, length: int, total: int, push: bool, truesize: int, host
         elif gap > tcb.rto_ns:
             add_quick_acks(tcb, profile.quick_acks_max)
     tcb.last_received_ns = now
+    note_window_trip(tcb, host)
     if total >= 128:
         grow_window(tcb, total, truesize, host)

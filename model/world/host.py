@@ -52,6 +52,7 @@ from .wire import as_received
 
 _TIMER_EVENTS = {
     Timer.DELAYED_ACK: TcpEvent.DELAYED_ACK_DUE,
+    Timer.COMPRESSED_ACK: TcpEvent.COMPRESSED_ACK_DUE,
     Timer.TIME_WAIT: TcpEvent.TIME_WAIT_OVER,
     Timer.KEEPALIVE: TcpEvent.KEEPALIVE_DUE,
 }
@@ -526,6 +527,12 @@ class Host:
         tcb.timers[timer] = deadline
         self.counter += 1
         heapq.heappush(self.timers, (deadline, self.counter, tcb.number, timer))
+
+    def set_fine_timer(self, tcb: Tcb, timer: Timer, delay_ns: int) -> None:
+        """Fire `timer` after `delay_ns`, without regard to ticks."""
+        tcb.timers[timer] = self.now_ns + delay_ns
+        self.counter += 1
+        heapq.heappush(self.timers, (self.now_ns + delay_ns, self.counter, tcb.number, timer))
 
     def stop_timer(self, tcb: Tcb, timer: Timer) -> None:
         tcb.timers[timer] = None
