@@ -254,8 +254,7 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer) -> None:
     """One buffer as one packet, or, if it is too long for loopback, as one packet a segment (`gso_features_check`). A
     run is always pushed.
     """
-    buffer.push = buffer.push or buffer.segments > 1
-    flags = _ACK | (_PSH if buffer.push else 0) | (_FIN if buffer.fin else 0)
+    flags = _ACK | (_PSH if buffer.push or buffer.segments > 1 else 0) | (_FIN if buffer.fin else 0)
     mss = current_mss(tcb)
     sack = _sack(tcb)
     window = advertise_window(tcb, host)
