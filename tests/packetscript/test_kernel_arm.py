@@ -42,7 +42,7 @@ EPOLL = (
     + """
 +0 epoll_create(1) = 5
 +0 epoll_ctl(5, EPOLL_CTL_ADD, 4, {events=EPOLLIN|EPOLLET, fd=4}) = 0
-+0...0.3 epoll_wait(5, {events=EPOLLIN, fd=4}, 1, 1000) = 1
++0...0.05 epoll_wait(5, {events=EPOLLIN, fd=4}, 1, 1000) = 1
 +.05 < P. 1:11(10) ack 1 win 257
 +0~+.1 > . 1:1(0) ack 11
 +.01 epoll_wait(5, {events=0, ptr=0}, 1, 0) = 0
@@ -84,7 +84,7 @@ def test_what_only_the_kernel_has(text: str) -> None:
     ("events", "sentence"),
     [
         ("+0 read(4, ..., 10) = 10", "expected read(4, ..., 10) = 10, seen that it blocks on the kernel."),
-        ("+0...0.2 read(4, ..., 10) = 10\n+.3 > nothing", "expected read to return by 0.30"),
+        ("+0...0.2 read(4, ..., 10) = 10\n+.3 > nothing", "expected read to return at 0.30"),
         (WRONG_EVENT, "expected epoll_wait(5, {events=EPOLLIN, fd=4}, 1, 0) = 1"),
         ("+0 %{ assert tcpi_snd_cwnd == 11 }%", "expected tcpi_snd_cwnd == 11, seen tcpi_snd_cwnd = 10"),
         ("+0 > F. 1:1(0) ack 1", "expected > F. 1:1(0) ack 1, seen no packet by"),

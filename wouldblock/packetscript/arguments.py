@@ -206,7 +206,7 @@ def differing(expected: Expression, seen: Seen, names: Names) -> str | None:
             return None if same else f"{show_expression(expected)}, seen {seen!r}"
         case _, int():
             wanted_number = number(expected, names)
-            if wanted_number == seen:
+            if (wanted_number - seen) % (1 << 32) == 0:
                 return None
             return (
                 f"{show_expression(expected)}, seen {seen:#x}"

@@ -72,8 +72,6 @@ class Arm(Protocol):
     """Packets that left and were not expected yet, each with its time."""
     longest_ns: int
     """How long a packet is waited for that may come at any time."""
-    burst_ns: int
-    """How long the packets of one run may take to leave."""
 
     @property
     def now_ns(self) -> int:

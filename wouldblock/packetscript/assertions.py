@@ -20,7 +20,8 @@ from model.values.constants import TcpState
 from .reader import Beyond
 
 _SYN_RECEIVED = {"TCP_SYN_RECV": int(TcpState.SYN_RECEIVED), "TCP_FIN_WAIT1": 4, "TCP_FIN_WAIT2": 5, "TCP_CLOSE": 7}
-_CONSTANTS = {f"TCP_{state.name}": int(state) for state in TcpState} | _SYN_RECEIVED
+_CONGESTION = {f"TCP_CA_{name}": number for number, name in enumerate(("Open", "Disorder", "CWR", "Recovery", "Loss"))}
+_CONSTANTS = {f"TCP_{state.name}": int(state) for state in TcpState} | _SYN_RECEIVED | _CONGESTION
 
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,

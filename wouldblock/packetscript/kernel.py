@@ -40,7 +40,6 @@ class RunningKernel:
 
     name = "kernel"
     longest_ns = 120_000_000_000
-    burst_ns = 2_000_000
 
     def __init__(self, ends: Ends) -> None:
         self.captured: deque[tuple[int, IpPacket]] = deque()

@@ -8,7 +8,7 @@ is met by the next packet that was sent, and packets after the last expectation 
 A relative time counts from the event before, and from when a packet really left if that was the event. A packet may
 miss its time by the tolerance (``--tolerance_usecs``, or four milliseconds), one tick of the kernel's clock, on which
 its timers fire, and a hundredth of the time since the event before. A call that blocks is asked again whenever
-something has happened, until it has ended.
+something has happened, until it has ended, which must be at the moment that the script says.
 
 What an arm does not have is named and never guessed. Where nothing later depends on it, the run goes on; a difference
 that is found behind something that was left out is reported, but is no failure.
@@ -215,7 +215,7 @@ class _Runner:
             self._ask_again()
         for waiting in self.waiting:
             if self.arm.now_ns > waiting.until_ns + self.tolerance_ns:
-                expected = f"{waiting.call.name} to return by {_shown(waiting.until_ns)}"
+                expected = f"{waiting.call.name} to return at {_shown(waiting.until_ns)}"
                 raise _Difference(
                     waiting.line, show_action(waiting.call), "still waits", f"expected {expected}, still waits."
                 )
@@ -261,8 +261,10 @@ class _Runner:
         seen = f"{reply.value}{f' {name}' if name else ''}"
         wrong = self._wrong(call, reply, name, seen)
         now = self.arm.now_ns
-        if wrong is None and until_ns is not None and now > until_ns + self.tolerance_ns:
-            wrong = f"to return by {_shown(until_ns)}, seen at {_shown(now)}"
+        if wrong is None and until_ns is not None:
+            self.late_ns = max(self.late_ns, now - until_ns)
+            if abs(now - until_ns) > self.tolerance_ns:
+                wrong = f"to return at {_shown(until_ns)}, seen at {_shown(now)}"
         if wrong is not None:
             shown = show_action(call)
             told = seen if f"seen {seen}" == wrong else wrong.removeprefix("which means ")
@@ -375,7 +377,7 @@ class _Runner:
         learn_clock(packet, ip, connection)
         length = packet.content.data.length if isinstance(packet.content, Tcp) else 0
         parts = [comparable(written(ip, connection))]
-        seen = self._whole(written(ip, connection), at_ns, connection, length, parts)
+        seen = self._whole(written(ip, connection), at_ns + self.tolerance_ns, connection, length, parts)
         shown = show_packet(seen)
         if not matches(packet, seen) or not _same_ports(packet, connection):
             raise _Difference(line, wanted, shown, f"expected {wanted}, seen {shown} at {_shown(at_ns)}.")
@@ -409,15 +411,15 @@ class _Runner:
             first = last = self._time(when)
         return first - self._slack(first), last + self._slack(last)
 
-    def _whole(self, seen: Packet, at_ns: int, connection: Connection, length: int, parts: list[str]) -> Packet:
-        """The packet, and as much of what left with it as makes it as long as expected; each is noted in `parts`."""
+    def _whole(self, seen: Packet, last: int, connection: Connection, length: int, parts: list[str]) -> Packet:
+        """The packet and, up to `last`, as many behind it as make it as long as expected; each is noted in `parts`."""
         while isinstance(seen.content, Tcp) and seen.content.data.length < length:
-            while not self.arm.captured and self.arm.now_ns < at_ns + self.arm.burst_ns:
-                self.arm.step(at_ns + self.arm.burst_ns)
+            while not self.arm.captured and self.arm.step(last):
+                self._ask_again()
             if not self.arm.captured:
                 break
             next_ns, ip = self.arm.captured[0]
-            if next_ns > at_ns + self.arm.burst_ns or self._connection(ip) is not connection:
+            if next_ns > last or self._connection(ip) is not connection:
                 break
             both = joined(seen, written(ip, connection))
             if both is None:

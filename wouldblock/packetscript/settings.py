@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from model.profiles import Profile
+from model.tcp.algorithms import ALGORITHMS
 
 _DEFAULTS = (
     "net.ipv4.tcp_rmem='4096 540000 15728640' net.ipv4.tcp_wmem='4096 262144 4194304' net.ipv4.tcp_syn_retries=5 "
@@ -33,7 +34,7 @@ _SECONDS = {
 }
 _SAME = {
     "tcp_sack": "1", "tcp_dsack": "1", "tcp_window_scaling": "1", "tcp_fack": "0", "tcp_reordering": "3",
-    "tcp_congestion_control": "reno", "tcp_recovery": "1", "tcp_slow_start_after_idle": "0",
+    "tcp_recovery": "1",
     "tcp_mtu_probing": "0", "tcp_autocorking": "0", "tcp_moderate_rcvbuf": "0", "tcp_rfc1337": "0",
     "tcp_ecn": "0 2",
 }  # fmt: skip
@@ -105,6 +106,10 @@ def _set(profile: Profile, name: str, value: str) -> Profile | None:
         return _evolved(profile, **{_COUNTS[name]: numbers[0]})
     if name in _SECONDS and len(numbers) == 1:
         return _evolved(profile, **{_SECONDS[name]: numbers[0] * 1_000_000_000})
+    if name == "tcp_congestion_control" and value in ALGORITHMS:
+        return _evolved(profile, congestion_control=value)
+    if name == "tcp_slow_start_after_idle" and value in {"0", "1"}:
+        return _evolved(profile, slow_start_after_idle=value == "1")
     if name == "tcp_timestamps" and value in {"0", "1"}:
         return _evolved(profile, timestamps=value == "1")
     if name == "tcp_rmem" and len(numbers) == 3:

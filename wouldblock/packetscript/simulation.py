@@ -22,6 +22,7 @@ from model.profiles import LINUX, SECOND
 from model.rules import ModelDefect
 from model.sockets.options import NotModelled
 from model.tcp.block import Tcb
+from model.values.constants import TcpState
 from model.values.conversion import Conversion
 from model.values.packets import IpPacket
 from model.values.results import Block
@@ -39,17 +40,20 @@ from .syntax import AccurateEcn, FastOpen, Flag, Icmp, Md5, Packet, SystemCall, 
 START_NS = 1000 * SECOND
 """What the host's clock says when the script begins."""
 _PAGE, _LINE, _PAD = 4096, 64, 64
-_DESCRIPTOR, _TRAILER, _SMALL_HEAD = 256, 320, 704
-"""Sizes of the kernel's buffers, in bytes: NET_SKB_PAD, struct sk_buff, struct skb_shared_info, SKB_SMALL_HEAD_SIZE."""
+_DESCRIPTOR, _TRAILER, _SMALL_HEAD = 256, 320, 576
+"""Sizes in the kernel, in bytes: PAGE_SIZE, SMP_CACHE_BYTES, NET_SKB_PAD, struct sk_buff, struct skb_shared_info, and
+the smallest head of a buffer, as `SO_MEMINFO` shows them.
+"""
 _URGENT_OR_ECN = Flag.URG | Flag.ECE | Flag.CWR | Flag.AE
 
 INFO: dict[str, Callable[[Tcb], int]] = {
     "tcpi_state": lambda tcb: int(tcb.state),
+    "tcpi_ca_state": lambda tcb: int(tcb.recovery),
     "tcpi_retransmits": lambda tcb: tcb.retransmits,
     "tcpi_probes": lambda tcb: tcb.probes,
     "tcpi_backoff": lambda tcb: tcb.backoff,
     "tcpi_snd_wscale": lambda tcb: tcb.snd_scale,
-    "tcpi_rcv_wscale": lambda tcb: tcb.rcv_scale,
+    "tcpi_rcv_wscale": lambda tcb: tcb.rcv_scale if tcb.state is not TcpState.SYN_SENT else 0,
     "tcpi_rto": lambda tcb: tcb.rto_ns // 1000,
     "tcpi_ato": lambda tcb: tcb.ato_ns // 1000,
     "tcpi_snd_mss": lambda tcb: tcb.mss,
@@ -58,7 +62,13 @@ INFO: dict[str, Callable[[Tcb], int]] = {
     "tcpi_sacked": lambda tcb: tcb.sacked_out,
     "tcpi_lost": lambda tcb: tcb.lost_out,
     "tcpi_retrans": lambda tcb: tcb.resent_out,
-    "tcpi_rtt": lambda tcb: tcb.srtt_ns // 1000,
+    "tcpi_rtt": lambda tcb: tcb.srtt_us8 >> 3,
+    "tcpi_rttvar": lambda tcb: tcb.rttvar_us4 >> 2,
+    "tcpi_reordering": lambda tcb: tcb.reordering,
+    "tcpi_reord_seen": lambda tcb: tcb.reordered,
+    "tcpi_dsack_dups": lambda tcb: tcb.duplicates_told,
+    "tcpi_total_retrans": lambda tcb: tcb.resent,
+    "tcpi_snd_wnd": lambda tcb: tcb.snd_wnd,
     "tcpi_snd_ssthresh": lambda tcb: min(tcb.ssthresh, 0x7FFFFFFF),
     "tcpi_snd_cwnd": lambda tcb: tcb.cwnd,
     "tcpi_advmss": lambda tcb: tcb.advertised_mss,
@@ -71,7 +81,6 @@ class Simulation:
 
     name = "model"
     longest_ns = 3600 * SECOND
-    burst_ns = 0
 
     def __init__(self, ends: Ends) -> None:
         network = ends.remote[0].rpartition(".")[0] + "."
@@ -166,11 +175,12 @@ class Simulation:
 
 
 def _truesize(length: int) -> int:
-    """What the kernel charges for the buffer of a packet that a TUN device was given: up to a page it lies in one piece
-    of memory, of which there are certain sizes; a longer one in pages (`tun_alloc_skb`).
+    """What the kernel charges for the buffer of a packet that a TUN device was given, in bytes: up to a page it lies in
+    one piece of memory, of which there are certain sizes; the rest of a longer one in pages (`tun_alloc_skb`).
     """
     if _PAD + length >= _PAGE:
-        return _SMALL_HEAD + _DESCRIPTOR + -(-length // _PAGE) * _PAGE
+        rest = length - (_PAGE - _TRAILER - _PAD)
+        return _DESCRIPTOR + _PAGE - (-rest // _PAGE) * _PAGE
     head = -(-(_PAD + length) // _LINE) * _LINE + _TRAILER
     return _DESCRIPTOR + (_SMALL_HEAD if head <= _SMALL_HEAD else 1 << (head - 1).bit_length())
 
