@@ -16,6 +16,7 @@ import select
 import socket
 import types
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 
 from model.values import constants
 from model.values.addresses import ANY, UNNAMED, Address
@@ -136,7 +137,10 @@ def address(expression: Expression, default: Address, names: Names) -> Address:
     host = default[0]
     match ip.value if ip is not None else Anything():
         case Applied(name="inet_addr", arguments=(Text(pieces=pieces),)):
-            host = "".join(pieces)
+            try:
+                host = str(IPv4Address("".join(pieces)))
+            except ValueError:
+                raise Beyond("an address that is no IPv4 address") from None
         case Symbol(name="INADDR_ANY"):
             host = ANY
         case Symbol(name="INADDR_LOOPBACK"):
@@ -145,7 +149,7 @@ def address(expression: Expression, default: Address, names: Names) -> Address:
             pass
         case _:
             raise Beyond("an address that is neither inet_addr nor INADDR_ANY")
-    return host, number(port.value, names, default[1]) if port is not None else default[1]
+    return host, number(port.value, names, default[1]) & 0xFFFF if port is not None else default[1]
 
 
 def text(expression: Text) -> bytes:

@@ -24,7 +24,7 @@ import attrs
 
 from model.values.results import Block
 
-from .arguments import KERNEL_NAMES, address, buffers, content, number, text
+from .arguments import BUFFER_MAX, KERNEL_NAMES, address, buffers, content, number, text
 from .arm import Ends, Reply, Seen
 from .reader import Beyond
 from .syntax import Anything, Array, Expression, Field, Number, Struct, Symbol, SystemCall, Text
@@ -42,6 +42,8 @@ _EXTENDED_NAMES = ("ee_errno", "ee_origin", "ee_type", "ee_code", "ee_pad", "ee_
 _SOL_IP, _IP_RECVERR = 0, 11
 _NO_DESCRIPTOR = 1 << 20
 _GLANCE_S = 0.0005
+_REQUESTS = frozenset((0x541B, 0x5411, 0x894B, 0x5421, 0x8905))
+"""FIONREAD, TIOCOUTQ, SIOCOUTQNSD, FIONBIO, SIOCATMARK: what of ioctl reads or writes one integer."""
 _WAITING_MAY = frozenset(
     """accept accept4 connect close read readv recv recvfrom recvmsg write writev send sendto sendmsg poll ppoll
     epoll_wait""".split()
@@ -181,7 +183,7 @@ class KernelCalls:
         return call.arguments[index] if index < len(call.arguments) else Anything()
 
     def _number(self, call: SystemCall, index: int, default: int = 0) -> int:
-        return number(self._argument(call, index), KERNEL_NAMES, default)
+        return ctypes.c_int(number(self._argument(call, index), KERNEL_NAMES, default)).value
 
     def _fd(self, call: SystemCall, index: int = 0) -> int:
         return self._real(self._number(call, index))
@@ -205,7 +207,7 @@ class KernelCalls:
     # ----------------------------------------------------------------------------------------------------------- data
 
     def _receive(self, call: SystemCall) -> _Call:
-        size = self._number(call, 2)
+        size = _bounded(self._number(call, 2))
         memory = ctypes.create_string_buffer(max(size, 1))
         rest: tuple[object, ...] = () if call.name == "read" else (self._number(call, 3),)
         if call.name == "recvfrom":
@@ -279,7 +281,7 @@ class KernelCalls:
 
     def _setsockopt(self, call: SystemCall) -> _Call:
         value = self._value(self._argument(call, 3))
-        length = self._number(call, 4, len(value or b""))
+        length = _bounded(self._number(call, 4, len(value or b"")))
         head = (self._fd(call), self._number(call, 1), self._number(call, 2))
         return _Call("setsockopt", (*head, None if value is None else value.ljust(length, b"\0"), length))
 
@@ -303,7 +305,7 @@ class KernelCalls:
     def _getsockopt(self, call: SystemCall) -> _Call:
         expected = self._argument(call, 3)
         room = self._argument(call, 4)
-        size = number(room.items[0] if isinstance(room, Array) and room.items else room, KERNEL_NAMES, 4)
+        size = _bounded(number(room.items[0] if isinstance(room, Array) and room.items else room, KERNEL_NAMES, 4))
         memory, length = ctypes.create_string_buffer(max(size, 1)), ctypes.c_uint(size)
 
         def written(_: int) -> dict[int, Seen]:
@@ -320,10 +322,13 @@ class KernelCalls:
         return _Call("getsockopt", (*head, memory, ctypes.byref(length)), written, (length,))
 
     def _ioctl(self, call: SystemCall) -> _Call:
+        request = self._number(call, 1)
+        if request not in _REQUESTS:
+            raise Beyond(f"ioctl request {request:#x}")
         given = self._argument(call, 2)
         inner = given.items[0] if isinstance(given, Array) and given.items else given
         cell = ctypes.c_int(number(inner, KERNEL_NAMES))
-        arguments = (self._fd(call), ctypes.c_ulong(self._number(call, 1)), ctypes.byref(cell))
+        arguments = (self._fd(call), ctypes.c_ulong(request), ctypes.byref(cell))
         return _Call("ioctl", arguments, lambda _: {2: [cell.value]})
 
     # -------------------------------------------------------------------------------------------------------- waiting
@@ -360,8 +365,8 @@ class KernelCalls:
         return _Call("epoll_ctl", (self._fd(call), self._number(call, 1), self._fd(call, 2), event))
 
     def _epoll_wait(self, call: SystemCall) -> _Call:
-        expected, most = self._argument(call, 1), max(self._number(call, 2), 1)
-        memory = ctypes.create_string_buffer(_EPOLL_EVENT.size * most)
+        expected, most = self._argument(call, 1), self._number(call, 2)
+        memory = ctypes.create_string_buffer(_EPOLL_EVENT.size * max(_bounded(abs(most)), 1))
 
         def written(value: int) -> dict[int, Seen]:
             rows = list(_EPOLL_EVENT.iter_unpack(memory.raw[: _EPOLL_EVENT.size * value]))
@@ -369,8 +374,15 @@ class KernelCalls:
             found: list[Seen] = [{"events": events, **dict.fromkeys(names, data)} for events, data in rows]
             return {1: found} if found and not isinstance(expected, Symbol) else {}
 
-        arguments = (self._fd(call), memory, self._number(call, 2), self._number(call, 3))
+        arguments = (self._fd(call), memory, most, self._number(call, 3))
         return _Call("epoll_wait", arguments, written)
+
+
+def _bounded(size: int) -> int:
+    """A size for which there is memory: the kernel must not be told of more than there is."""
+    if not 0 <= size <= BUFFER_MAX:
+        raise Beyond("a buffer of less than nothing, or of more than 64 MiB")
+    return size
 
 
 _LONG = frozenset("read readv recv recvfrom recvmsg write writev send sendto sendmsg".split())

@@ -78,7 +78,12 @@ def injected(packet: Packet, connection: Connection) -> IpPacket:
     ip, ecn = packet.ip, packet.ip.ecn
     tos = ip.tos if ip.tos is not None else ECN_BITS[ecn] if ecn is not None else 0
     whole = IpPacket(connection.remote[0], connection.local[0], payload, tos=tos, dont_fragment=True)
-    return attrs.evolve(whole, ttl=ip.ttl) if ip.ttl is not None else whole
+    whole = attrs.evolve(whole, ttl=ip.ttl) if ip.ttl is not None else whole
+    try:
+        encode(whole)
+    except ValueError:
+        raise Beyond("a packet that is too long for IP") from None
+    return whole
 
 
 def _segment(tcp: Tcp, connection: Connection) -> wire.Tcp:
