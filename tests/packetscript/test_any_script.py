@@ -31,13 +31,19 @@ _ARGUMENTS = """
 arguments = st.sampled_from([argument.strip().replace("_ ", " ").replace(",_", ", ") for argument in _ARGUMENTS])
 calls = st.builds(
     lambda name, given, answer: f"{name}({', '.join(given)}) = {answer}",
-    st.sampled_from(_NAMES), st.lists(arguments, max_size=5), st.sampled_from(["0", "3", "4", "10", "-1 EAGAIN", "..."]),
-)  # fmt: skip
+    st.sampled_from(_NAMES),
+    st.lists(arguments, max_size=5),
+    st.sampled_from(["0", "3", "4", "10", "-1 EAGAIN", "..."]),
+)
 flags = st.sampled_from(["S", ".", "P.", "F.", "R", "R.", "S.", "SF", "-", "FP.", "SR."])
 segments = st.builds(
     lambda bits, seq, size, ack, window: f"< {bits} {seq}:{seq + size}({size}) ack {ack} win {window}",
-    flags, st.integers(0, 3000), st.sampled_from([0, 0, 1, 1000]), st.integers(0, 3000), st.sampled_from([0, 257, 65535]),
-)  # fmt: skip
+    flags,
+    st.integers(0, 3000),
+    st.sampled_from([0, 0, 1, 1000]),
+    st.integers(0, 3000),
+    st.sampled_from([0, 257, 65535]),
+)
 events = st.one_of(
     calls,
     segments,
