@@ -36,9 +36,14 @@ def challenge(tcb: Tcb, host: Host) -> None:
         send_ack(tcb, host)
 
 
+def _may_be_an_echo(segment: Segment) -> bool:
+    """Whether it may be an answer to an answer; what takes room in the sequence and is no SYN is none."""
+    return segment.seq == segment.end or bool(segment.flags & _SYN)
+
+
 def answer_unacceptable(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Acknowledge a segment that is dropped, and tell what of it is here already (`tcp_send_dupack`)."""
-    if not segment.data:
+    if _may_be_an_echo(segment):
         tcb.last_challenge_ns = host.now_ns
     if segment.seq < segment.end and segment.seq < tcb.rcv_nxt and not segment.flags & _SYN:
         tcb.duplicate = (segment.seq, min(segment.end, tcb.rcv_nxt))
@@ -46,8 +51,10 @@ def answer_unacceptable(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def answered_lately(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """Whether such a segment was answered a moment ago; one with data is always answered (`tcp_oow_rate_limited`)."""
-    return not segment.data and host.now_ns - tcb.last_challenge_ns < host.profile.challenge_ns
+    """Whether such a segment was answered a moment ago; one with data or a FIN is always answered
+    (`tcp_oow_rate_limited`).
+    """
+    return _may_be_an_echo(segment) and host.now_ns - tcb.last_challenge_ns < host.profile.challenge_ns
 
 
 # ---------------------------------------------------------------- first: sequence number

@@ -150,15 +150,16 @@ def set_retransmission(tcb: Tcb, host: Host) -> None:
         rearm_retransmission(tcb, host)
 
 
-def rearm_retransmission(tcb: Tcb, host: Host) -> None:
-    """The timer runs for a time-out, which counts from when the first was sent if it ran for something else meanwhile
-    (`tcp_rearm_rto`).
+def rearm_retransmission(tcb: Tcb, host: Host, *, fired: bool = False) -> None:
+    """The timer runs for a time-out, which counts from when the first was sent if it ran for something else meanwhile,
+    or has `fired` for something else just now (`tcp_rearm_rto`).
     """
     if not tcb.unacked:
         host.stop_timer(tcb, Timer.RETRANSMIT)
         return
     wait_ns = tcb.rto_ns
-    if tcb.pending in (Pending.REORDERING, Pending.TAIL_PROBE) and tcb.timers[Timer.RETRANSMIT] is not None:
+    runs = fired or tcb.timers[Timer.RETRANSMIT] is not None
+    if tcb.pending in (Pending.REORDERING, Pending.TAIL_PROBE) and runs:
         wait_ns = max(tcb.unacked[0].sent_ns + tcb.rto_ns - host.now_ns, 1)
     start_timer(tcb, Pending.RETRANSMIT, wait_ns, host)
 

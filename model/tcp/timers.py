@@ -68,7 +68,7 @@ def tail_is_probed(tcb: Tcb, host: Host) -> None:
     if not tcb.tail_probed_at and _probe(tcb, host):
         tcb.tail_probed_at = tcb.snd_nxt
         tcb.pending = Pending.RETRANSMIT
-    rearm_retransmission(tcb, host)
+    rearm_retransmission(tcb, host, fired=True)
 
 
 def _probe(tcb: Tcb, host: Host) -> bool:
