@@ -198,7 +198,7 @@ class ModelCalls:
         def make() -> Answer:
             answer = ask()
             if isinstance(answer, Done):
-                seen[index] = answer.value
+                seen[index] = [answer.value]
                 return Done(0)
             return answer
 
