@@ -1,0 +1,1 @@
+"""The model and the kernel as the same party, facing the same scripted peer: what they send is compared."""
