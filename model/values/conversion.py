@@ -205,8 +205,10 @@ class Conversion:
         if segment.flags & _SYN:
             direction.reached = segment.end
             answers = bool(segment.flags & _ACK)
-            direction.offered = segment.scale, answers
             other = self._directions.get((segment.dst, segment.src))
+            if answers and (other is None or other.offered is None):
+                return  # there is no offer that it could answer: the SYNs have crossed, or it is forged
+            direction.offered = segment.scale, answers
             if other is not None and other.offered is not None and (answers or not other.offered[1]):
                 direction.scale, other.scale = segment.scale, other.offered[0]
                 direction.offered = other.offered = None
