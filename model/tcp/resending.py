@@ -177,6 +177,8 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
         tcb.path_mss = host.path_mss(tcb.remote[0])
         bound_mss(tcb)
     mss = current_mss(tcb)
+    if buffer.seq < tcb.snd_una and not buffer.syn:
+        scoreboard.trim(tcb, buffer)
     room = tcb.snd_una + tcb.snd_wnd - buffer.seq
     if room <= 0:
         if buffer.seq > tcb.snd_una:

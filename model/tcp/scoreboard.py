@@ -176,7 +176,7 @@ def acknowledge(tcb: Tcb, progress: Progress, host: Host) -> None:
                 break
         _note_acknowledged(tcb, buffer, segments, progress, host)
         if not whole:
-            _trim(tcb, buffer)
+            trim(tcb, buffer)
             break
         tcb.unacked.popleft()
         _count(tcb, buffer, -buffer.segments)
@@ -202,8 +202,8 @@ def _note_acknowledged(tcb: Tcb, buffer: OutBuffer, segments: int, progress: Pro
             _arrived(tcb, buffer, host)
 
 
-def _trim(tcb: Tcb, run: OutBuffer) -> None:
-    """The first segments of a run are acknowledged: these are done (`tcp_trim_head`)."""
+def trim(tcb: Tcb, run: OutBuffer) -> None:
+    """The beginning of a buffer is acknowledged: that is done (`tcp_trim_head`)."""
     done = tcb.snd_una - run.seq
     before = run.segments
     del run.data[:done]
