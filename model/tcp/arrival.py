@@ -51,7 +51,8 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 def _follow_up(tcb: Tcb, host: Host) -> None:
     """A gap may be filled: what waited behind it is text, and may bring the FIN, as if it had arrived now."""
-    while (waited := order.take(tcb)) is not None:
+    told_to = tcb.rcv_nxt
+    while (waited := order.take(tcb, told_to)) is not None:
         tcb.ack_now = tcb.ack_scheduled = True
         for phase in (E.SEGMENT_TEXT, E.SEGMENT_FIN):
             if TCP.offer(host.trail, phase, tcb, waited, host):

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from bisect import insort
 
+import attrs
+
 from ..values.segments import Run, Segment
 from .block import Tcb
 
@@ -18,53 +20,65 @@ MOST_BLOCKS = 4
 """Runs that are remembered to be told (TCP_NUM_SACKS)."""
 
 
-def keep(tcb: Tcb, segment: Segment) -> None:
-    """Keep a segment that lies behind a gap, and what it covers no longer (`tcp_data_queue_ofo`)."""
-    here = tcb.out_of_order
-    for kept in here:
-        if kept.seq <= segment.seq < kept.end:
-            if segment.end <= kept.end:
-                _note_twice(tcb, segment.seq, segment.end)
-                _tell(tcb, segment.seq)
-                return
-            if segment.seq > kept.seq:
-                tcb.duplicate = (segment.seq, kept.end)
-    for kept in [kept for kept in here if segment.seq <= kept.seq < segment.end]:
-        _note_twice(tcb, kept.seq, min(kept.end, segment.end))
-        if kept.end <= segment.end:
-            here.remove(kept)
-            tcb.rmem -= kept.truesize
-    insort(here, segment, key=lambda kept: kept.seq)
-    tcb.rmem += segment.truesize
+def keep(tcb: Tcb, segment: Segment) -> bool:
+    """Keep a segment that lies behind a gap. What of it is here already is told to be a duplicate; False if that is all
+    of it, and then nothing but the order of the blocks changes (`tcp_data_queue_ofo`).
+    """
+    runs = _runs(tcb)
+    covered = False
+    for begin, end in runs:
+        if begin <= segment.seq < end:
+            covered = segment.end <= end
+            if covered or begin < segment.seq:
+                tcb.duplicate = (segment.seq, min(segment.end, end))
+    if not covered:
+        for begin, end in runs:
+            if segment.seq <= begin < segment.end:
+                _tell_twice(tcb, begin, min(end, segment.end))
+        insort(tcb.out_of_order, segment, key=lambda kept: kept.seq)
+        tcb.rmem += segment.truesize
     _tell(tcb, segment.seq)
+    return not covered
 
 
-def _note_twice(tcb: Tcb, begin: int, end: int) -> None:
-    """These bytes arrived twice: tell it, with what is to be told of neighbouring ones."""
-    if tcb.duplicate and begin <= tcb.duplicate[1] and tcb.duplicate[0] <= end:
-        tcb.duplicate = (min(begin, tcb.duplicate[0]), max(end, tcb.duplicate[1]))
-    else:
-        tcb.duplicate = (begin, end)
+def take(tcb: Tcb, told_to: int) -> Segment | None:
+    """What is new of the next segment that no gap separates from what was received; None if there is none. What of it
+    lies before `told_to`, where the text ended that filled the gap, came twice, and is told (`tcp_ofo_queue`).
+    """
+    while tcb.out_of_order and tcb.out_of_order[0].seq <= tcb.rcv_nxt:
+        segment = tcb.out_of_order.pop(0)
+        tcb.rmem -= segment.truesize
+        _tell(tcb, None)
+        if segment.seq < told_to:
+            _tell_twice(tcb, segment.seq, min(segment.end, told_to))
+        if segment.end > tcb.rcv_nxt:
+            known = tcb.rcv_nxt - segment.seq
+            return attrs.evolve(segment, seq=tcb.rcv_nxt, data=segment.data[known:]) if known else segment
+    return None
 
 
-def take(tcb: Tcb) -> Segment | None:
-    """The next segment that no gap separates from what was received; None if there is none."""
-    if not tcb.out_of_order or tcb.out_of_order[0].seq > tcb.rcv_nxt:
-        return None
-    segment = tcb.out_of_order.pop(0)
-    tcb.rmem -= segment.truesize
-    _tell(tcb, None)
-    return segment
-
-
-def _tell(tcb: Tcb, latest: int | None) -> None:
-    """Make the blocks anew: the run with the latest arrival first, then the others as they were told before."""
+def _runs(tcb: Tcb) -> list[Run]:
+    """What is kept, as stretches without a seam: segments that touch are one, as the kernel merges them."""
     runs: list[Run] = []
     for kept in tcb.out_of_order:
         if runs and kept.seq <= runs[-1][1]:
             runs[-1] = (runs[-1][0], max(runs[-1][1], kept.end))
         else:
             runs.append((kept.seq, kept.end))
+    return runs
+
+
+def _tell_twice(tcb: Tcb, begin: int, end: int) -> None:
+    """The stretch came twice: it joins one that is to be told and that it touches, or is told if there is none."""
+    if tcb.duplicate is None:
+        tcb.duplicate = (begin, end)
+    elif begin <= tcb.duplicate[1] and tcb.duplicate[0] <= end:
+        tcb.duplicate = (min(begin, tcb.duplicate[0]), max(end, tcb.duplicate[1]))
+
+
+def _tell(tcb: Tcb, latest: int | None) -> None:
+    """Make the blocks anew: the run that holds the latest arrival first, the others as they were told before."""
+    runs = _runs(tcb)
     told = [] if latest is None else [latest]
     told += [begin for begin, _ in tcb.sack_blocks]
     ordered = [run for begin in told for run in runs if run[0] <= begin < run[1]]
