@@ -398,7 +398,8 @@ def answer_now(tcb: Tcb, host: Host) -> None:
 
 def send_probe(tcb: Tcb, host: Host) -> None:
     """Send a segment from before the peer's window, which must be answered (`tcp_xmit_probe_skb`)."""
-    host.transmit(bare(tcb, host, tcb.snd_una - 1, _ACK, advertise_window(tcb, host)))
+    window = advertise_window(tcb, host)
+    host.transmit(bare(tcb, host, tcb.snd_una - 1, _ACK, window, _sack(tcb)))
 
 
 def probe_interval_ns(tcb: Tcb, host: Host) -> int:
