@@ -55,7 +55,10 @@ def _follow_up(tcb: Tcb, host: Host) -> None:
     while (waited := order.take(tcb, told_to)) is not None:
         tcb.ack_now = tcb.ack_scheduled = True
         for phase in (E.SEGMENT_TEXT, E.SEGMENT_FIN):
-            if TCP.offer(host.trail, phase, tcb, waited, host):
+            tcb.filling_gap = True
+            dropped = TCP.offer(host.trail, phase, tcb, waited, host)
+            tcb.filling_gap = False
+            if dropped:
                 return
 
 

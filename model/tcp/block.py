@@ -300,6 +300,8 @@ class Tcb(Endpoint):
     ack_scheduled: bool = False
     ack_pushed: bool = False
     ack_pushed_twice: bool = False
+    filling_gap: bool = False
+    """What is received now arrived earlier, behind a gap."""
     ack_now: bool = False
     predicts: bool = False
     """Whether the header of the next segment is foreseen, so that it may take a short way (`pred_flags`)."""

@@ -139,7 +139,8 @@ def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
         tcb.duplicate = (segment.seq, tcb.rcv_nxt)
     data = segment.data[skip:] if skip else segment.data
     memory.queue_received(tcb, segment, data, bool(segment.flags & _FIN), host)
-    note_data(tcb, segment.segment_size or len(data), len(data), bool(segment.flags & _PSH), segment.truesize, host)
+    if not tcb.filling_gap:
+        note_data(tcb, segment.segment_size or len(data), len(data), bool(segment.flags & _PSH), segment.truesize, host)
     if not tcb.predicted:
         tcb.predicts = tcb.predicts or may_predict(tcb)
 
@@ -162,13 +163,12 @@ def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
 )  # fmt: skip
 def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     """There is a gap before it: it is kept, and an acknowledgement repeats what is expected and tells what is here."""
-    size, total, pushed = segment.segment_size or len(segment.data), len(segment.data), bool(segment.flags & _PSH)
-    note_segment_size(tcb, size, total, pushed, segment.truesize or 1, host.profile)
-    order.keep(tcb, segment)
+    size, pushed = len(segment.data), bool(segment.flags & _PSH)
+    note_segment_size(tcb, segment.segment_size or size, size, pushed, segment.truesize, host.profile)
+    if order.keep(tcb, segment) and tcb.sack_permitted:
+        grow_window(tcb, size, segment.truesize, host, adjusted=False)
     tcb.predicts = False
     tcb.ack_scheduled = True
-    if tcb.sack_permitted:
-        grow_window(tcb, total, segment.truesize, host, adjusted=False)
 
 
 # ---------------------------------------------------------------- eighth: FIN
