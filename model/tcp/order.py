@@ -57,6 +57,14 @@ def take(tcb: Tcb, told_to: int) -> Segment | None:
     return None
 
 
+def forget(tcb: Tcb) -> None:
+    """Nothing follows a FIN: what was kept behind it goes, and is not told any more (`tcp_fin`)."""
+    tcb.rmem -= sum(kept.truesize for kept in tcb.out_of_order)
+    tcb.out_of_order.clear()
+    tcb.sack_blocks = []
+    tcb.duplicate = None
+
+
 def _runs(tcb: Tcb) -> list[Run]:
     """What is kept, as stretches without a seam: segments that touch are one, as the kernel merges them."""
     runs: list[Run] = []

@@ -182,6 +182,7 @@ def _take_fin(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The FIN takes its place behind the data; if it came with text it is there already."""
     if not tcb.fin_received:
         memory.queue_received(tcb, segment, b"", True, host)
+    order.forget(tcb)
     tcb.ack_scheduled = True
     tcb.read_shut = True
 

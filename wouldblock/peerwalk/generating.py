@@ -1,9 +1,9 @@
 """Sequences made at random: what the party calls, and what a tiny peer that sees its segments answers.
 
 A sequence is made while it runs on the model: the peer acknowledges what it saw, sends text in order, twice,
-overlapping or with a gap, changes its window, ends, resets; and now and then it is hostile. What comes out are fixed steps, which
-any arm can play. A step's moment is chosen so that no timer of the model's is due near it, for the kernel's fire up to
-some milliseconds later.
+overlapping or with a gap, changes its window, ends, resets; and now and then it is hostile. What comes out are fixed
+steps, which any arm can play. A step's moment is chosen so that no timer of the model's is due near it, for the
+kernel's fire up to some milliseconds later.
 
 Not here: retransmissions by the peer itself; it sends what the dice say.
 """
