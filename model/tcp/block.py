@@ -250,6 +250,8 @@ class Tcb(Endpoint):
     lost: int = 0
     resent: int = 0
     """Segments that were, ever."""
+    transmitted_ns: int = -(1 << 60)
+    """When the last segment of any kind was sent."""
     transmissions: int = 0
     newest_arrived: int = 0
     """How many buffers were sent, and which of these transmissions is the latest that is known to have arrived."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from .block import Recovery, Tcb
+from .block import OutBuffer, Recovery, Tcb
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -195,3 +195,32 @@ def run_length(tcb: Tcb, mss: int, longest: int, least: int) -> int:
         return max(longest // mss, least)
     far = min((tcb.shortest_us or 0) >> 9, 64)
     return max(min((tcb.pacing_rate >> 10) + (longest >> far), longest) // mss, least)
+
+
+WINDOW_DIVISOR = 3
+"""If this part of the window can be sent, it is (net.ipv4.tcp_tso_win_divisor)."""
+_LATELY_NS = 1_000_000
+
+
+def run_should_wait(tcb: Tcb, buffer: OutBuffer, longest: int, last: bool, host: Host) -> bool:
+    """Whether a run that the windows let go in part only waits for the next acknowledgement, to go as a longer one
+    (`tcp_tso_should_defer`). It does if something was sent a moment ago, and the acknowledgement is due at once.
+    """
+    if tcb.recovery >= Recovery.RECOVERY or not tcb.unacked or host.now_ns - tcb.transmitted_ns > _LATELY_NS:
+        return False
+    room_window = tcb.snd_una + tcb.snd_wnd - buffer.seq
+    limit = min(room_window, (tcb.cwnd - tcb.pipe) * tcb.mss)
+    if limit >= longest * tcb.mss or (not last and limit >= len(buffer.data)):
+        return False
+    if limit >= min(tcb.snd_wnd, tcb.cwnd * tcb.mss) // WINDOW_DIVISOR:
+        return False
+    due_in_ns = tcb.unacked[0].sent_ns + tcb.srtt_ns - host.now_ns
+    if due_in_ns > min(tcb.srtt_ns // 2, _LATELY_NS):
+        return False
+    return limit <= len(buffer.data) or not buffer.fin
+
+
+def window_is_shorter(tcb: Tcb, buffer: OutBuffer) -> bool:
+    """Whether it is the congestion window, and not the peer's, that holds a waiting run back."""
+    room = (tcb.cwnd - tcb.pipe) * tcb.mss
+    return room < tcb.snd_una + tcb.snd_wnd - buffer.seq and room <= len(buffer.data)

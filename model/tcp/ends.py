@@ -89,6 +89,8 @@ def disconnect(tcb: Tcb, host: Host) -> None:
     Its sequence numbers jump over everything that the old connection could have sent, and TIOCOUTQ counts that jump.
     """
     host.stop_timers(tcb)
+    tcb.out_of_order.clear()
+    tcb.sack_blocks.clear()
     memory.discard_received(tcb)
     memory.let_go_all(tcb, host)
     tcb.copied_seq = tcb.rcv_nxt

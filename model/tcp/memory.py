@@ -253,7 +253,5 @@ def discard_received(tcb: Tcb) -> int:
     """Throw away what was not read, as close does. Returns how many bytes that was."""
     unread = tcb.readable_bytes
     tcb.received.clear()
-    tcb.out_of_order.clear()
-    tcb.sack_blocks.clear()
-    tcb.rmem = 0
+    tcb.rmem = sum(kept.truesize for kept in tcb.out_of_order)
     return unread

@@ -9,7 +9,7 @@ acknowledgement.
 
 One timer does for retransmission, tail probes, reordering and closed windows: only one of them can be waited for.
 
-Not here: pacing, TCP_CORK and MSG_MORE, deferral of large segments, what is sent again (resending.py).
+Not here: pacing, TCP_CORK and MSG_MORE, what is sent again (resending.py).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
     nagle = nagle and not (tcb.nodelay or tcb.nagle_waived)
     fits = not host.path_mtus.known or _fits_path(tcb, host)
     mss = current_mss(tcb)
-    sent = 0
+    sent, waits = 0, False
     longest = congestion.run_length(tcb, mss, host.profile.run_max, 2)
     while tcb.unsent and fits:
         quota = min(tcb.cwnd - tcb.pipe, max(tcb.cwnd >> 1, 1))
@@ -93,6 +93,9 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
             if nagle and last and not buffer.fin and length < mss and _small_unacknowledged(tcb):
                 break
         else:
+            if not (only_one or probe) and congestion.run_should_wait(tcb, buffer, longest, last, host):
+                waits = True
+                break
             limit = _split_point(tcb, buffer, mss, quota, last, nagle)
             if length > limit:
                 tcb.unsent.insert(1, memory.split(tcb, buffer, limit, host))
@@ -105,7 +108,7 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
         sent += segments
         if only_one or probe:
             break
-    limited = tcb.pipe >= tcb.cwnd
+    limited = tcb.pipe >= tcb.cwnd or (waits and congestion.window_is_shorter(tcb, tcb.unsent[0]))
     if sent or limited:
         congestion.note_use(tcb, limited, host)
     if sent:
@@ -240,6 +243,7 @@ def send_buffer(tcb: Tcb, host: Host) -> None:
 def note_sent(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     """A buffer goes out: when, and in which order?"""
     tcb.transmissions += 1
+    tcb.transmitted_ns = host.now_ns
     buffer.sent_ns, buffer.order = host.now_ns, tcb.transmissions
 
 
@@ -308,6 +312,7 @@ def _acceptable_seq(tcb: Tcb) -> int:
 
 def bare(tcb: Tcb, host: Host, seq: int, flags: int, window: int, sack: tuple[Run, ...] = ()) -> Segment:
     """A segment without text."""
+    tcb.transmitted_ns = host.now_ns
     stamped = stamps(tcb, host)
     return Segment(tcb.local, tcb.remote, seq, tcb.rcv_nxt, flags, window, sack=sack, timestamps=stamped)
 
@@ -375,7 +380,7 @@ def send_fin(tcb: Tcb, host: Host) -> None:
 
 def send_reset(tcb: Tcb, host: Host) -> None:
     """Tell the peer that this connection is gone (`tcp_send_active_reset`)."""
-    host.transmit(bare(tcb, host, _acceptable_seq(tcb), _RST | _ACK, advertise_window(tcb, host)))
+    host.transmit(bare(tcb, host, _acceptable_seq(tcb), _RST | _ACK, advertise_window(tcb, host), _sack(tcb)))
 
 
 def reset_in_answer(segment: Segment, host: Host) -> None:

@@ -130,6 +130,30 @@ def count_anew(tcb: Tcb, buffer: OutBuffer) -> None:
         tcb.in_flight += more
 
 
+def join_following(tcb: Tcb, buffer: OutBuffer, most: int, host: Host) -> None:
+    """Small segments that follow go along with what is sent again, as many as fit one segment and the peer's window
+    (`tcp_retrans_try_collapse`). On loopback nothing is joined, because the receiver has the very same memory.
+    """
+    at = tcb.unacked.index(buffer) + 1
+    if buffer.segments > 1 or buffer.syn or buffer.sacked:
+        return
+    while at < len(tcb.unacked):
+        following = tcb.unacked[at]
+        too_long = len(buffer.data) + len(following.data) > most or following.end > tcb.snd_una + tcb.snd_wnd
+        if following.segments > 1 or following.sacked or too_long:
+            return
+        _count(tcb, following, -1)
+        tcb.in_flight -= 1
+        buffer.data += following.data
+        buffer.pages = memory.joined(buffer.pages, following.pages, host)
+        buffer.truesize += len(following.data)
+        tcb.wmem -= following.truesize - len(following.data)
+        buffer.fin, buffer.push = following.fin, buffer.push or following.push
+        buffer.sent_again = buffer.sent_again or following.sent_again
+        host.held.discard(following.number)
+        del tcb.unacked[at]
+
+
 def highest_sacked(tcb: Tcb) -> int:
     """The end of the highest segment that was sacked; `snd_una` if none is (`tcp_highest_sack_seq`)."""
     if not tcb.sacked_out:

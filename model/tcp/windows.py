@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 
+MAX_HEADER = 256
+"""Room that is kept for headers in the head of a buffer, in bytes (MAX_TCP_HEADER)."""
 DEFAULT_MSS = 536
 """What a peer takes that does not say (RFC 9293 §3.7.1, MUST-15)."""
 LEAST_MSS = 48
@@ -77,8 +79,8 @@ def grow_send_buffer(tcb: Tcb, profile: Profile) -> None:
     """Let the send buffer hold two congestion windows, unless SO_SNDBUF was set (`tcp_sndbuf_expand`)."""
     if tcb.sndbuf_locked:
         return
-    per_segment = max(tcb.peer_mss, tcb.mss) + 320 + 320
-    per_segment = (1 << (per_segment - 1).bit_length()) + 256
+    per_segment = max(tcb.peer_mss, tcb.mss) + MAX_HEADER + profile.buffer_trailer
+    per_segment = (1 << (per_segment - 1).bit_length()) + profile.buffer_descriptor
     wanted = 2 * max(profile.initial_cwnd, tcb.cwnd, tcb.reordering + 1) * per_segment
     if tcb.sndbuf < wanted:
         tcb.sndbuf = min(wanted, profile.tcp_wmem[2])
