@@ -52,9 +52,7 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
     progress = _begin(tcb, segment)
     progress.advanced = segment.ack > tcb.snd_una
     timestamps.note(tcb, segment, host)
-    if progress.echo and segment.data:
-        full = segment.end - segment.seq >= tcb.rcv_mss
-        note_echo_trip(tcb, progress.echo, full, timestamps.round_trip_ns(tcb, segment, host))
+    _note_receivers_trip(tcb, segment, host)
     progress.news = progress.advanced or segment.seq != segment.end
     if not tcb.predicted:
         progress.news = _update_window(tcb, segment, host) or progress.news
@@ -139,6 +137,28 @@ def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
             tcb.cwnd_at_ns = host.now_ns
         if tcb.writable:
             tcb.ran_full = False
+
+
+def says_nothing_new(tcb: Tcb, segment: Segment) -> bool:
+    """Whether it is text as foreseen, with an acknowledgement that was there before: it is looked at no further."""
+    return tcb.predicted and len(segment.data) > 0 and segment.ack == tcb.snd_una
+
+
+@TCP.rule(
+    on=E.SEGMENT_ACK, stays=(S.ESTABLISHED,), when=lambda tcb, seg, host: says_nothing_new(tcb, seg),
+    cite="RFC 9293 §3.10.7.4, fifth; tcp_rcv_established: no tcp_ack",
+)  # fmt: skip
+def text_is_all_there_is(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """It brings text and repeats the last acknowledgement: nothing is asked of what is on its way, or waits."""
+    timestamps.note(tcb, segment, host)
+    _note_receivers_trip(tcb, segment, host)
+    tcb.snd_wl1 = segment.seq
+
+
+def _note_receivers_trip(tcb: Tcb, segment: Segment, host: Host) -> None:
+    if tcb.timestamps and segment.timestamps and segment.timestamps[1] and segment.data:
+        full = segment.end - segment.seq >= tcb.rcv_mss
+        note_echo_trip(tcb, segment.timestamps[1], full, timestamps.round_trip_ns(tcb, segment, host))
 
 
 @TCP.rule(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
 from . import order
+from .acknowledging import says_nothing_new
 from .block import Tcb
 from .machine import TCP, TcpEvent
 from .timestamps import is_behind
@@ -39,10 +40,19 @@ PREDICTED_PHASES = (E.SEGMENT_ACK, E.SEGMENT_MEMORY, E.SEGMENT_TEXT, E.SEGMENT_P
 """What is left to ask of a segment that is as foreseen."""
 
 
+TEXT_ONLY_PHASES = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_ANSWER)
+"""And of one that, besides, acknowledges nothing new."""
+
+
 def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Process one segment: each phase in turn, until one of them is done with it."""
     tcb.predicted = tcb.predicts and _is_predicted(tcb, segment, host)
-    for phase in PREDICTED_PHASES if tcb.predicted else PHASES.get(tcb.state, SYNCHRONIZED_PHASES):
+    phases: tuple[TcpEvent, ...]
+    if tcb.predicted:
+        phases = TEXT_ONLY_PHASES if says_nothing_new(tcb, segment) else PREDICTED_PHASES
+    else:
+        phases = PHASES.get(tcb.state, SYNCHRONIZED_PHASES)
+    for phase in phases:
         if TCP.offer(host.trail, phase, tcb, segment, host):
             return
         if tcb.out_of_order and phase is E.SEGMENT_FIN:

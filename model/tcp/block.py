@@ -79,6 +79,8 @@ class OutBuffer:
     truesize: int = 0
     segments: int = 1
     """How many full-sized segments it counts as, once sent (`tcp_skb_pcount`)."""
+    cut: int = 0
+    """How long each of them is, in bytes (`gso_size`); 0 while it was not sent."""
     sent_ns: int = 0
     order: int = 0
     """When it was sent last, and the how many-th transmission that was."""
@@ -297,7 +299,7 @@ class Tcb(Endpoint):
     """When it arrived; None if none has."""
 
     # acknowledgement policy
-    rcv_mss: int = 536
+    rcv_mss: int = 0
     last_segment_size: int = 0
     ack_scheduled: bool = False
     ack_pushed: bool = False

@@ -173,6 +173,7 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
     note_options(tcb, segment, host)
     initial_window(tcb, tcb.advertised_mss - tcb.option_bytes, profile)
     note_scale(tcb, segment)
+    first_rcv_mss(tcb)
     tcb.max_window = tcb.snd_wnd = segment.window
     tcb.last_received_ns = host.now_ns
     _start(tcb, host)
@@ -372,6 +373,7 @@ def half_open_times_out(tcb: Tcb, host: Host) -> None:
 
 def _again(tcb: Tcb, host: Host, *, doubles: bool = True) -> None:
     tcb.retransmits += 1
+    tcb.resent += 1
     if doubles:
         tcb.backoff += 1
         tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)

@@ -101,7 +101,7 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
                 tcb.unsent.insert(1, memory.split(tcb, buffer, limit, host))
                 length = limit
                 segments = -(-length // mss) or 1
-        buffer.segments = segments
+        buffer.segments, buffer.cut = segments, mss
         send_buffer(tcb, host)
         if length < segments * mss:
             tcb.small_seq = buffer.end
@@ -260,7 +260,7 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer) -> None:
     run is always pushed.
     """
     flags = _ACK | (_PSH if buffer.push or buffer.segments > 1 else 0) | (_FIN if buffer.fin else 0)
-    mss = current_mss(tcb)
+    mss = buffer.cut or current_mss(tcb)
     sack = _sack(tcb)
     window = advertise_window(tcb, host)
     _settle_ack(tcb, host)

@@ -193,6 +193,7 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
         scoreboard.count_anew(tcb, buffer)
         if len(buffer.data) < min(room, mss) and not host.owns(tcb.remote[0]):
             scoreboard.join_following(tcb, buffer, min(room, mss), host)
+    buffer.cut = mss
     note_sent(tcb, buffer, host)
     resend(tcb, buffer, host)
     tcb.resent += buffer.segments

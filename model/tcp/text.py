@@ -140,7 +140,8 @@ def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
     data = segment.data[skip:] if skip else segment.data
     memory.queue_received(tcb, segment, data, bool(segment.flags & _FIN), host)
     if not tcb.filling_gap:
-        note_data(tcb, segment.segment_size or len(data), len(data), bool(segment.flags & _PSH), segment.truesize, host)
+        size, pushed = len(segment.data), bool(segment.flags & _PSH)
+        note_data(tcb, segment.segment_size or size, size, pushed, segment, host)
     if not tcb.predicted:
         tcb.predicts = tcb.predicts or may_predict(tcb)
 
@@ -166,7 +167,7 @@ def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     size, pushed = len(segment.data), bool(segment.flags & _PSH)
     note_segment_size(tcb, segment.segment_size or size, size, pushed, segment.truesize, host.profile)
     if order.keep(tcb, segment) and tcb.sack_permitted:
-        grow_window(tcb, size, segment.truesize, host, adjusted=False)
+        grow_window(tcb, size, segment.truesize, host, in_pages=False)
     tcb.predicts = False
     tcb.ack_scheduled = True
 

@@ -231,15 +231,15 @@ def note_segment_size(tcb: Tcb, length: int, total: int, push: bool, truesize: i
     tcb.ack_pushed = True
 
 
-def grow_window(tcb: Tcb, length: int, truesize: int, host: Host, *, adjusted: bool = True) -> None:
-    """Open the window further if segments like this one will fit (`tcp_grow_window`). `adjusted`: as if it were joined
-    to others, if it may be.
+def grow_window(tcb: Tcb, length: int, truesize: int, host: Host, *, in_pages: bool) -> None:
+    """Open the window further if segments like this one will fit (`tcp_grow_window`). One that lies in pages may be
+    joined to others, and then its overhead does not count.
     """
     room = min(tcb.window_clamp, free_space(tcb)) - tcb.rcv_ssthresh
     if room <= 0:
         return
     payload_only = truesize - host.profile.buffer_overhead
-    if adjusted and payload_only >= length:
+    if in_pages and payload_only >= length:
         truesize = payload_only
     if window_from_space(tcb, truesize) <= length:
         grow = 2 * tcb.advertised_mss
@@ -261,8 +261,9 @@ def _careful_growth(tcb: Tcb, length: int, truesize: int, profile: Profile) -> i
     return 0
 
 
-def note_data(tcb: Tcb, length: int, total: int, push: bool, truesize: int, host: Host) -> None:
+def note_data(tcb: Tcb, length: int, total: int, push: bool, segment: Segment, host: Host) -> None:
     """Keep the delayed-acknowledgement engine running for an arrived segment (`tcp_event_data_recv`)."""
+    truesize = segment.truesize
     profile = host.profile
     tcb.ack_scheduled = True
     note_segment_size(tcb, length, total, push, truesize, profile)
@@ -281,4 +282,4 @@ def note_data(tcb: Tcb, length: int, total: int, push: bool, truesize: int, host
     tcb.last_received_ns = now
     note_window_trip(tcb, host)
     if total >= 128:
-        grow_window(tcb, total, truesize, host)
+        grow_window(tcb, total, truesize, host, in_pages=bool(segment.pages))

@@ -20,9 +20,8 @@ from model import machines  # noqa: F401  # a host has all rules: importing this
 from model.choices import Seeded
 from model.profiles import LINUX, SECOND
 from model.rules import ModelDefect
-from model.sockets.options import NotModelled
+from model.sockets.options import NotModelled, tcp_info
 from model.tcp.block import Tcb
-from model.values.constants import TcpState
 from model.values.conversion import Conversion
 from model.values.packets import IpPacket
 from model.values.results import Block
@@ -46,34 +45,16 @@ the smallest head of a buffer, as `SO_MEMINFO` shows them.
 """
 _URGENT_OR_ECN = Flag.URG | Flag.ECE | Flag.CWR | Flag.AE
 
-INFO: dict[str, Callable[[Tcb], int]] = {
-    "tcpi_state": lambda tcb: int(tcb.state),
-    "tcpi_ca_state": lambda tcb: int(tcb.recovery),
-    "tcpi_retransmits": lambda tcb: tcb.retransmits,
-    "tcpi_probes": lambda tcb: tcb.probes,
-    "tcpi_backoff": lambda tcb: tcb.backoff,
-    "tcpi_snd_wscale": lambda tcb: tcb.snd_scale,
-    "tcpi_rcv_wscale": lambda tcb: tcb.rcv_scale if tcb.state is not TcpState.SYN_SENT else 0,
-    "tcpi_rto": lambda tcb: tcb.rto_ns // 1000,
-    "tcpi_ato": lambda tcb: tcb.ato_ns // 1000,
-    "tcpi_snd_mss": lambda tcb: tcb.mss,
-    "tcpi_rcv_mss": lambda tcb: tcb.rcv_mss,
-    "tcpi_unacked": lambda tcb: tcb.in_flight,
-    "tcpi_sacked": lambda tcb: tcb.sacked_out,
-    "tcpi_lost": lambda tcb: tcb.lost_out,
-    "tcpi_retrans": lambda tcb: tcb.resent_out,
-    "tcpi_rtt": lambda tcb: tcb.srtt_us8 >> 3,
-    "tcpi_rttvar": lambda tcb: tcb.rttvar_us4 >> 2,
-    "tcpi_reordering": lambda tcb: tcb.reordering,
+UNKNOWN = {"fackets", "last_ack_sent", "rcv_rtt", "rcv_space", "flags"}
+"""Fields of the first 104 bytes that the model does not count."""
+BEYOND_104: dict[str, Callable[[Tcb], int]] = {
     "tcpi_reord_seen": lambda tcb: tcb.reordered,
     "tcpi_dsack_dups": lambda tcb: tcb.duplicates_told,
-    "tcpi_total_retrans": lambda tcb: tcb.resent,
     "tcpi_snd_wnd": lambda tcb: tcb.snd_wnd,
-    "tcpi_snd_ssthresh": lambda tcb: min(tcb.ssthresh, 0x7FFFFFFF),
-    "tcpi_snd_cwnd": lambda tcb: tcb.cwnd,
-    "tcpi_advmss": lambda tcb: tcb.advertised_mss,
+    "tcpi_rcv_wnd": lambda tcb: tcb.rcv_wnd,
+    "tcpi_notsent_bytes": lambda tcb: tcb.unsent_bytes,
 }
-"""What the model has of `struct tcp_info`, by the names that scripts use."""
+"""What the model has of `struct tcp_info` behind its first 104 bytes, by the names that scripts use."""
 
 
 class Simulation:
@@ -141,7 +122,12 @@ class Simulation:
 
     def info(self, fd: int) -> Mapping[str, int] | None:
         tcb = self._calls.end(fd)
-        return {name: of(tcb) for name, of in INFO.items()} if isinstance(tcb, Tcb) else None
+        if not isinstance(tcb, Tcb):
+            return None
+        found = {f"tcpi_{name}": value for name, value in tcp_info(tcb, self.host).items() if name not in UNKNOWN}
+        scales = found.pop("tcpi_wscale")
+        found |= {"tcpi_snd_wscale": scales & 15, "tcpi_rcv_wscale": scales >> 4}
+        return found | {name: of(tcb) for name, of in BEYOND_104.items()}
 
     # -------------------------------------------------------------------------------------------------------- packets
 
