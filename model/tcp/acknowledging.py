@@ -183,7 +183,7 @@ def ack_of_the_future(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 @TCP.rule(
     on=E.SEGMENT_ACK, stays=SYNCHRONIZED,
-    when=lambda tcb, seg, host: seg.ack < tcb.snd_una - min(tcb.max_window, tcb.snd_una - tcb.iss - 1),
+    when=lambda tcb, seg, host: seg.ack < tcb.snd_una - min(tcb.max_window, tcb.snd_una - tcb.acked_from),
     cite="RFC 5961 §5.2; tcp_ack", unconfirmed="on loopback nobody repeats an acknowledgement of long ago",
 )  # fmt: skip
 def ack_of_long_ago(tcb: Tcb, segment: Segment, host: Host) -> bool:

@@ -132,6 +132,8 @@ class Tcb(Endpoint):
     # send sequence space and window (RFC 9293 §3.3.1)
     iss: int = 0
     snd_una: int = 0
+    acked_from: int = 0
+    """From where acknowledged bytes are counted: who connected counts the SYN (`bytes_acked`)."""
     snd_nxt: int = 0
     snd_wnd: int = 0
     snd_wl1: int = 0

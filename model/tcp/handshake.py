@@ -43,7 +43,7 @@ def _start(tcb: Tcb, host: Host) -> None:
     A socket that was connected before goes on from its old numbers.
     """
     tcb.iss = tcb.write_seq or _initial_sequence(tcb, host)
-    tcb.snd_una = tcb.iss
+    tcb.snd_una = tcb.acked_from = tcb.iss
     tcb.snd_nxt = tcb.write_seq = tcb.pushed_seq = tcb.small_seq = tcb.iss + 1
     tcb.opened_ns = host.now_ns
     tcb.rto_ns = host.profile.rto_initial_ns
@@ -177,6 +177,7 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.max_window = tcb.snd_wnd = segment.window
     tcb.last_received_ns = host.now_ns
     _start(tcb, host)
+    tcb.acked_from += 1
     host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
     send_syn(tcb, host, ack=True)
     return DROP

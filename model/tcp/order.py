@@ -20,25 +20,26 @@ MOST_BLOCKS = 4
 """Runs that are remembered to be told (TCP_NUM_SACKS)."""
 
 
-def keep(tcb: Tcb, segment: Segment) -> bool:
-    """Keep a segment that lies behind a gap. What of it is here already is told to be a duplicate; False if that is all
-    of it, and then nothing but the order of the blocks changes (`tcp_data_queue_ofo`).
+def is_here(tcb: Tcb, segment: Segment) -> bool:
+    """Whether all of a segment arrived before."""
+    return any(begin <= segment.seq and segment.end <= end for begin, end in _runs(tcb))
+
+
+def keep(tcb: Tcb, segment: Segment) -> None:
+    """Keep a segment that lies behind a gap. What of it is here already is told to be a duplicate; if that is all of
+    it, nothing but the order of the blocks changes (`tcp_data_queue_ofo`).
     """
     runs = _runs(tcb)
-    covered = False
     for begin, end in runs:
-        if begin <= segment.seq < end:
-            covered = segment.end <= end
-            if covered or begin < segment.seq:
-                tcb.duplicate = (segment.seq, min(segment.end, end))
-    if not covered:
+        if begin <= segment.seq < end and (segment.end <= end or begin < segment.seq):
+            tcb.duplicate = (segment.seq, min(segment.end, end))
+    if not is_here(tcb, segment):
         for begin, end in runs:
             if segment.seq <= begin < segment.end:
                 _tell_twice(tcb, begin, min(end, segment.end))
         insort(tcb.out_of_order, segment, key=lambda kept: kept.seq)
         tcb.rmem += segment.truesize
     _tell(tcb, segment.seq)
-    return not covered
 
 
 def take(tcb: Tcb, told_to: int) -> Segment | None:

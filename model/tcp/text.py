@@ -166,8 +166,9 @@ def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     """There is a gap before it: it is kept, and an acknowledgement repeats what is expected and tells what is here."""
     size, pushed = len(segment.data), bool(segment.flags & _PSH)
     note_segment_size(tcb, segment.segment_size or size, size, pushed, segment.truesize, host.profile)
-    if order.keep(tcb, segment) and tcb.sack_permitted:
+    if tcb.sack_permitted and not order.is_here(tcb, segment):
         grow_window(tcb, size, segment.truesize, host, in_pages=False)
+    order.keep(tcb, segment)
     tcb.predicts = False
     tcb.ack_scheduled = True
 
