@@ -19,22 +19,23 @@ from .tcp import (
     keepalive,
     paws,
     recovery,
+    requests,
     resting,
     text,
     timeouts,
     timers,
 )
-from .tcp.machine import RECEIVE_BUFFER, RECOVERY, SEND_BUFFER, TCP
+from .tcp.machine import RECEIVE_BUFFER, RECOVERY, REQUEST, SEND_BUFFER, TCP
 from .udp import calls as udp_calls
 from .udp import icmp as udp_icmp
 from .udp.machine import UDP
 
-MACHINES: tuple[Machine, ...] = (TCP, RECOVERY, SOCKET, UDP, DESCRIPTOR)
+MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, SOCKET, UDP, DESCRIPTOR)
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (
-    options, calls, handshake, paws, acceptance, acknowledging, recovery, timeouts, text, answering, resting, timers,
-    keepalive, icmp, udp_calls, udp_icmp,
+    options, calls, handshake, requests, paws, acceptance, acknowledging, recovery, timeouts, text, answering, resting,
+    timers, keepalive, icmp, udp_calls, udp_icmp,
 )  # fmt: skip
 """The modules whose import declares rules."""
 

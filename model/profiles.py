@@ -42,12 +42,28 @@ class Profile:
     """Longest retransmission time-out (TCP_RTO_MAX: 120 s)."""
     tail_probe_min_ns: int
     """Added to two round trips, it is the wait for a tail loss probe (TCP_TIMEOUT_MIN_US: 2 ms)."""
+    rto_fallback_ns: int
+    """The time-out of a connection whose handshake measured no round trip (RFC 6298 §5.7; TCP_TIMEOUT_FALLBACK)."""
     syn_retries: int
     """Retransmissions of a SYN, after the linear ones, before the attempt is given up (net.ipv4.tcp_syn_retries)."""
     syn_linear_timeouts: int
     """After so many time-outs of a SYN the wait is not doubled yet (net.ipv4.tcp_syn_linear_timeouts)."""
     synack_retries: int
-    """Retransmissions of a SYN-ACK before the half-open child is forgotten (net.ipv4.tcp_synack_retries)."""
+    """Retransmissions of a SYN-ACK before the request is forgotten (net.ipv4.tcp_synack_retries)."""
+    syn_cookies: int
+    """What a full SYN queue does with a SYN (net.ipv4.tcp_syncookies): 0 drops it, 1 answers with a cookie, 2 always
+    answers so, queue or not.
+    """
+    cookie_ns: int
+    """How long a cookie is good, and a unit of its clock; cookies are looked for so long after the last was sent
+    (TCP_SYNCOOKIE_PERIOD, MAX_SYNCOOKIE_AGE).
+    """
+    cookie_mss: tuple[int, ...]
+    """The MSSs that a cookie can tell apart (msstab)."""
+    max_syn_backlog: int
+    """Without cookies a SYN queue takes three quarters of this many (net.ipv4.tcp_max_syn_backlog)."""
+    abort_on_overflow: bool
+    """Whether an acknowledgement that finds the accept queue full is reset (net.ipv4.tcp_abort_on_overflow)."""
     data_retries: int
     """Retransmissions of data before the connection is given up (net.ipv4.tcp_retries2)."""
     orphan_retries: int
@@ -147,9 +163,15 @@ LINUX = Profile(
     rto_min_ns=200 * MS,
     rto_max_ns=120 * SECOND,
     tail_probe_min_ns=2 * MS,
+    rto_fallback_ns=3 * SECOND,
     syn_retries=6,
     syn_linear_timeouts=4,
     synack_retries=5,
+    syn_cookies=1,
+    cookie_ns=60 * SECOND,
+    cookie_mss=(536, 1300, 1440, 1460),
+    max_syn_backlog=4096,
+    abort_on_overflow=False,
     data_retries=15,
     orphan_retries=8,
     keepalive_idle_ns=7200 * SECOND,

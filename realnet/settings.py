@@ -70,6 +70,7 @@ PINNED: dict[str, str] = {
     "net.ipv4.tcp_shrink_window": "0",
     "net.ipv4.tcp_slow_start_after_idle": "1",
     "net.ipv4.tcp_stdurg": "0",
+    "net.ipv4.tcp_syn_linear_timeouts": "4",
     "net.ipv4.tcp_syn_retries": "6",
     "net.ipv4.tcp_synack_retries": "5",
     "net.ipv4.tcp_syncookies": "1",

@@ -50,11 +50,13 @@ from ..values.constants import (
     SOCK_STREAM,
     SOL_SOCKET,
     TCP_CONGESTION,
+    TCP_DEFER_ACCEPT,
     TCP_INFO,
     TCP_KEEPCNT,
     TCP_KEEPIDLE,
     TCP_KEEPINTVL,
     TCP_NODELAY,
+    TCP_SYNCNT,
     TCP_USER_TIMEOUT,
     TcpState,
 )
@@ -174,6 +176,28 @@ def _carries(end: Endpoint, host: Host) -> int:
     return paths.carries(end, end.remote[0], host) if isinstance(end, UdpSocket) else host.known_mtu(end.remote[0])
 
 
+def _set_syn_retries(tcb: Tcb, value: int, host: Host) -> None:
+    tcb.syn_retries = value
+
+
+def _defer_seconds(tcb: Tcb, host: Host) -> int:
+    """How long the first so many waits of a request take together, in seconds (`retrans_to_secs`)."""
+    return sum(_waits_seconds(tcb.defer_retries, host))
+
+
+def _set_defer_accept(tcb: Tcb, value: int, host: Host) -> None:
+    """As many waits as these seconds begin (`secs_to_retrans`)."""
+    retries = 0
+    while retries < 255 and sum(_waits_seconds(retries, host)) < value:
+        retries += 1
+    tcb.defer_retries = retries
+
+
+def _waits_seconds(count: int, host: Host) -> list[int]:
+    first, longest = host.profile.rto_initial_ns // SECOND, host.profile.rto_max_ns // SECOND
+    return [min(first << number, longest) for number in range(count)]
+
+
 _TCP_INFO = struct.Struct("=8B24I")
 
 
@@ -243,6 +267,10 @@ OPTIONS: dict[tuple[int, int], Option] = {
     (IPPROTO_TCP, TCP_KEEPCNT): Option(
         "TCP_KEEPCNT", lambda t, h: t.keep_count or h.profile.keepalive_probes, _set_keep_count, True, 1, 127
     ),
+    (IPPROTO_TCP, TCP_SYNCNT): Option(
+        "TCP_SYNCNT", lambda t, h: t.syn_retries or h.profile.syn_retries, _set_syn_retries, True, 1, 127
+    ),
+    (IPPROTO_TCP, TCP_DEFER_ACCEPT): Option("TCP_DEFER_ACCEPT", _defer_seconds, _set_defer_accept, True),
     (IPPROTO_TCP, TCP_USER_TIMEOUT): Option(
         "TCP_USER_TIMEOUT", lambda t, h: t.user_timeout_ns // MS, _set_user_timeout, True, 0
     ),

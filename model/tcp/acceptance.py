@@ -18,7 +18,7 @@ from ..values.segments import Segment
 from .block import Tcb
 from .ends import abort
 from .machine import DROP, SYNCHRONIZED, TCP, TcpEvent
-from .output import send_ack, send_syn
+from .output import send_ack
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -89,17 +89,6 @@ def _outside(tcb: Tcb, segment: Segment, host: Host) -> bool:
 def _not_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
     quiet = bool(segment.flags & _RST) or answered_lately(tcb, segment, host)
     return quiet and _outside(tcb, segment, host)
-
-
-@TCP.rule(
-    on=E.SEGMENT_SEQUENCE, stays=(S.SYN_RECEIVED,),
-    when=lambda tcb, seg, host: seg.flags & (_SYN | _ACK | _RST) == _SYN and seg.seq == tcb.irs,
-    cite="RFC 9293 §3.10.7.4, first; tcp_check_req", unconfirmed="on loopback no SYN-ACK is lost",
-)  # fmt: skip
-def syn_comes_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """Our SYN-ACK was lost: the peer sends its SYN again, and gets it again."""
-    send_syn(tcb, host, ack=True)
-    return DROP
 
 
 @TCP.rule(

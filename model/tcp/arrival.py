@@ -17,7 +17,7 @@ from ..values.segments import Segment
 from . import order
 from .acknowledging import says_nothing_new
 from .block import Tcb
-from .machine import TCP, TcpEvent
+from .machine import REQUEST, TCP, RequestEvent, TcpEvent
 from .timestamps import is_behind
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ TEXT_ONLY_PHASES = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_ANSWER)
 
 
 def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """Process one segment: each phase in turn, until one of them is done with it."""
+    """Process one segment: each phase in turn, until one of them is done with it. A request has its own questions."""
+    if tcb.request and tcb.is_request:
+        REQUEST.fire(host.trail, RequestEvent.SEGMENT, tcb, segment, host)
+        return
     tcb.predicted = tcb.predicts and _is_predicted(tcb, segment, host)
     phases: tuple[TcpEvent, ...]
     if tcb.predicted:

@@ -55,6 +55,21 @@ class Recovery(IntEnum):
     """Nothing was heard for a time-out: what the peer was not seen to have is sent again from the beginning."""
 
 
+class Request(IntEnum):
+    """Where a connection attempt from outside stands (requests.py): a machine of its own, beside TCP's states."""
+
+    NONE = 0
+    """There is none: nobody asked, or it is over."""
+    HALF_OPEN = 1
+    """SYN-ACK was sent: it waits in the listener's SYN queue for the acknowledgement."""
+    ACKNOWLEDGED = 2
+    """The acknowledgement came, but no connection was made of it; it waits on in the SYN queue."""
+    WAITING = 3
+    """A connection was made of it, which waits in the accept queue."""
+    ACCEPTED = 4
+    """A program has it."""
+
+
 class Pending(IntEnum):
     """What the retransmission timer was set for last (`icsk_pending`)."""
 
@@ -124,10 +139,21 @@ class Tcb(Endpoint):
 
     # listener
     backlog_limit: int = 0
+    syn_queue: deque[int] = attrs.Factory(deque)
+    """Numbers of requests that no connection was made of yet."""
     accept_queue: deque[int] = attrs.Factory(deque)
     """Numbers of established children that wait for accept."""
+    flooded_at_ns: int | None = None
+    """When a SYN was answered with a cookie last."""
     listener: int | None = None
-    """The listener that a child belongs to until it is accepted."""
+    """The listener that a request or a child belongs to until it is accepted."""
+    request: Request = Request.NONE
+    timeouts: int = 0
+    """How often a request waited in vain for an acknowledgement (`num_timeout`)."""
+    defer_retries: int = 0
+    """After so many of these an acknowledgement without data will do; 0: it always does (TCP_DEFER_ACCEPT)."""
+    syn_retries: int = 0
+    """Retransmissions of SYN or SYN-ACK that the program has asked for; 0: as the system has it (TCP_SYNCNT)."""
 
     # send sequence space and window (RFC 9293 §3.3.1)
     iss: int = 0
@@ -335,6 +361,11 @@ class Tcb(Endpoint):
     """Where snd_nxt was at the last tail loss probe: one is enough until that is acknowledged; 0 for none."""
     tail_was_resent: bool = False
     """Whether that probe was something old."""
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it is no connection yet, but a request for one (requests.py)."""
+        return self.request in (Request.HALF_OPEN, Request.ACKNOWLEDGED)
 
     @property
     def pipe(self) -> int:

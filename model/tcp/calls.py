@@ -26,10 +26,12 @@ from .ends import abandon_children, disconnect, unhash
 from .machine import (
     CONNECTING,
     RECEIVE_BUFFER,
+    REQUEST,
     SEND_BUFFER,
     SYNCHRONIZED,
     TCP,
     ReceiveBuffer,
+    RequestEvent,
     SendBuffer,
     TcpEvent,
 )
@@ -115,7 +117,7 @@ def accept_gives_connection(tcb: Tcb, host: Host) -> Answer:
     """The connection that waited longest becomes a socket of its own.
     It is blocking, whatever the listener is (accept(2): on Linux the new socket inherits no file status flags)."""
     child = host.tcb(tcb.accept_queue.popleft())
-    child.listener = None
+    REQUEST.fire(host.trail, RequestEvent.ACCEPTED, child, host)
     child.life = Life.CONNECTED
     return Done((host.open_descriptor(child), child.remote))
 

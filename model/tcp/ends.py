@@ -13,7 +13,7 @@ from ..values.addresses import ANY
 from ..values.constants import TcpState
 from . import memory
 from .block import Tcb, Timer
-from .machine import TCP, TcpEvent
+from .machine import REQUEST, TCP, RequestEvent, TcpEvent
 from .output import send_reset
 
 if TYPE_CHECKING:
@@ -107,15 +107,14 @@ def disconnect(tcb: Tcb, host: Host) -> None:
 
 
 def abandon_children(listener: Tcb, host: Host) -> None:
-    """The listener goes: children in its accept queue are reset, half-open ones forgotten (`inet_csk_listen_stop`)."""
+    """The listener goes: connections in its accept queue are reset. Requests are forgotten when somebody next comes
+    upon them (`inet_csk_listen_stop`).
+    """
     for number in tuple(listener.accept_queue):
         child = host.tcb(number)
-        child.listener = None
+        REQUEST.fire(host.trail, RequestEvent.LISTENER_GONE, child, host)
         if child.state is not TcpState.CLOSED:
             host.leave_tables(child)
             send_reset(child, host)
         host.remove(child)
     listener.accept_queue.clear()
-    for end in tuple(host.endpoints.values()):
-        if isinstance(end, Tcb) and end.listener == listener.number:
-            host.remove(end)

@@ -1,15 +1,17 @@
 """Opening a connection: from CLOSED to ESTABLISHED, on either side, and how it fails.
 
 RFC 9293's figure has one control block go from LISTEN to SYN-RECEIVED. The kernel keeps the listener listening and
-makes a *child*: half open until the third segment of the handshake, then in the listener's accept queue, established
-and able to receive before anyone accepts it. A full accept queue drops the SYN without a word, and the other side
+makes a request, then a *child* (requests.py). A full accept queue drops the SYN without a word, and the other side
 sends it again after a second: that is how a connection attempt stays "in progress" on loopback, where otherwise the
 handshake is over before connect returns.
+
+A SYN is sent again every second at first, and only then are the waits doubled; what ends the attempt is either the
+number of SYNs or the time that so many would have taken with doubled waits alone, whichever is sooner.
 
 Two SYNs that cross open one connection between two sockets (RFC 9293 figure 7); on one host only a socket connected
 to its own address does that.
 
-Not here: SYN cookies, Fast Open, TCP_DEFER_ACCEPT.
+Not here: what a listener does with a SYN (requests.py); Fast Open.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from typing import TYPE_CHECKING
 from ..choices import INITIAL_SEQUENCE
 from ..values.constants import SHUT_WR, TcpFlag, TcpState
 from ..values.segments import TIMESTAMPS_SIZE, Segment
-from . import congestion, keepalive, memory, timestamps
+from . import congestion, cookies, keepalive, memory, timestamps
 from .block import OutBuffer, Tcb, Timer
 from .ends import abort
-from .machine import DROP, TCP, TcpEvent
+from .machine import DROP, REQUEST, TCP, RequestEvent, TcpEvent
 from .output import reset_in_answer, send_ack, send_syn
 from .roundtrip import note_round_trip, note_shortest
-from .windows import DEFAULT_MSS, bound_mss, first_rcv_mss, initial_window, settle_buffers
+from .timers import modelled_ns
+from .windows import DEFAULT_MSS, bound_mss, first_rcv_mss, initial_window, note_scale, settle_buffers
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -76,16 +79,6 @@ def note_options(tcb: Tcb, segment: Segment, host: Host) -> None:
     timestamps.agree(tcb, segment, host)
 
 
-def note_scale(tcb: Tcb, segment: Segment) -> None:
-    """Windows are scaled if both SYNs say so, or not at all (RFC 7323 §2.2)."""
-    if segment.scale is not None:
-        tcb.snd_scale = segment.scale
-    else:
-        tcb.snd_scale = tcb.rcv_scale = 0
-        tcb.scales = False
-        tcb.window_clamp = min(tcb.window_clamp, 65_535)
-
-
 @TCP.rule(on=TcpEvent.ACTIVE_OPEN, moves={S.CLOSED: S.SYN_SENT}, cite="RFC 9293 §3.10.1, OPEN in CLOSED, active")
 def active_open(tcb: Tcb, host: Host) -> None:
     """A SYN goes out; the connection is in progress."""
@@ -119,6 +112,17 @@ def reset_to_listener_is_ignored(tcb: Tcb, segment: Segment, host: Host) -> bool
 
 
 @TCP.rule(
+    on=TcpEvent.SEGMENT_ACK, stays=(S.LISTEN,),
+    when=lambda tcb, seg, host: cookies.recognized(tcb, seg, host) is not None,
+    cite="RFC 4987 §3.6; tcp_v4_cookie_check", unconfirmed="on loopback no SYN queue is full",
+)  # fmt: skip
+def ack_brings_cookie(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It acknowledges a cookie that this listener sent instead of remembering a SYN."""
+    REQUEST.fire(host.trail, RequestEvent.COOKIE, tcb, segment, host)
+    return DROP
+
+
+@TCP.rule(
     on=TcpEvent.SEGMENT_ACK, stays=(S.LISTEN,), when=lambda tcb, seg, host: bool(seg.flags & _ACK),
     cite="RFC 9293 §3.10.7.2, second: check for an ACK",
 )  # fmt: skip
@@ -138,48 +142,30 @@ def no_way_to_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
     return DROP
 
 
-def _queue_full(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    return len(tcb.accept_queue) > tcb.backlog_limit
-
-
-@TCP.rule(
-    on=TcpEvent.SEGMENT_SYN, stays=(S.LISTEN,), when=_queue_full,
-    cite="listen(2): with more than `backlog` connections waiting; tcp_conn_request, sk_acceptq_is_full",
-)  # fmt: skip
-def syn_meets_full_queue(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The accept queue is full: the SYN is dropped without a word, and its sender tries again later."""
-    tcb.drops += 1
-    return DROP
-
-
 @TCP.rule(on=TcpEvent.SEGMENT_SYN, stays=(S.LISTEN,), cite="RFC 9293 §3.10.7.2, third: check for a SYN")
-def syn_makes_a_child(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """A connection attempt arrives: a child of the listener answers it with SYN-ACK. The listener goes on listening."""
-    child = host.new_child(tcb, segment)
-    TCP.fire(host.trail, TcpEvent.SEGMENT_SYN, child, segment, host)
+def syn_reaches_listener(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Somebody wants a connection: the queues decide what comes of it, and the listener goes on listening."""
+    REQUEST.fire(host.trail, RequestEvent.SYN, tcb, segment, host)
     return DROP
 
 
 @TCP.rule(on=TcpEvent.SEGMENT_SYN, moves={S.CLOSED: S.SYN_RECEIVED}, cite="RFC 9293 §3.10.7.2; tcp_conn_request")
 def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The child of a listener is half open: it sends SYN-ACK and waits for the acknowledgement.
+    """The child of a listener is half open: SYN-ACK tells what it can take, and waits for the acknowledgement.
     RFC 9293 has the listening block itself move from LISTEN to SYN-RECEIVED; the kernel moves a child from nothing."""
-    profile = host.profile
     tcb.irs = segment.seq
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
     set_route(tcb, host)
     tcb.advertised_mss = tcb.path_mss
     timestamps.offer(tcb, host)
     note_options(tcb, segment, host)
-    initial_window(tcb, tcb.advertised_mss - tcb.option_bytes, profile)
+    initial_window(tcb, tcb.advertised_mss - tcb.option_bytes, host.profile)
     note_scale(tcb, segment)
     first_rcv_mss(tcb)
     tcb.max_window = tcb.snd_wnd = segment.window
     tcb.last_received_ns = host.now_ns
     _start(tcb, host)
     tcb.acked_from += 1
-    host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
-    send_syn(tcb, host, ack=True)
     return DROP
 
 
@@ -240,8 +226,11 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     note_scale(tcb, segment)
     tcb.advertised_mss -= tcb.option_bytes
     tcb.last_received_ns = host.now_ns
-    _established(tcb, host)
-    send_ack(tcb, host)
+    _established(tcb, segment, host)
+    if tcb.defer_retries:
+        acknowledge_with_data(tcb, host)
+    else:
+        send_ack(tcb, host)
     return DROP
 
 
@@ -283,10 +272,8 @@ def ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
     tcb.max_window = max(tcb.max_window, tcb.snd_wnd)
     tcb.advertised_mss -= tcb.option_bytes
     timestamps.note(tcb, segment, host)
-    _established(tcb, host)
+    _established(tcb, segment, host)
     tcb.predicts = True
-    if tcb.listener is not None:
-        host.tcb(tcb.listener).accept_queue.append(tcb.number)
     if tcb.write_shut:
         TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, SHUT_WR, host)
     return None
@@ -310,19 +297,32 @@ def ack_of_another_syn_ack(tcb: Tcb, segment: Segment, host: Host) -> bool:
     unconfirmed="on loopback the handshake is over before anyone could reset it",
 )  # fmt: skip
 def reset_ends_half_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The peer took its SYN back: a listener's child is forgotten, and an attempt whose SYNs crossed is reset.
+    """The SYNs had crossed, and now the peer takes its own back: ECONNRESET is pending.
     RFC 9293 calls the attempt refused; Linux leaves ECONNRESET, because the peer had answered once."""
     abort(tcb, errno.ECONNRESET, host)
     return DROP
 
 
-def _established(tcb: Tcb, host: Host) -> None:
+def _first_round_trip_ns(tcb: Tcb, segment: Segment, host: Host) -> int | None:
+    """How long the handshake took; of a SYN that was sent again only an echo can tell (RFC 6298 §3)."""
+    if not tcb.retransmits:
+        return host.now_ns - tcb.opened_ns
+    return timestamps.round_trip_ns(tcb, segment, host)
+
+
+def _established(tcb: Tcb, segment: Segment, host: Host) -> None:
     profile = host.profile
-    trip_ns = 0 if tcb.retransmits else host.now_ns - tcb.opened_ns
-    note_shortest(tcb, trip_ns, host)
-    note_round_trip(tcb, trip_ns, host)
+    trip_ns = _first_round_trip_ns(tcb, segment, host)
+    if trip_ns is None:
+        tcb.mdev_us4 = tcb.mdev_max_us4 = tcb.rttvar_us4 = profile.rto_fallback_ns // 1000
+        tcb.rto_ns = profile.rto_fallback_ns
+    else:
+        note_shortest(tcb, trip_ns, host)
+        note_round_trip(tcb, trip_ns, host)
+    if tcb.retransmits > 1 and not _was_needless(tcb, segment):
+        tcb.cwnd = 1
     congestion.pace(tcb)
-    tcb.backoff = tcb.retransmits = 0
+    tcb.backoff = tcb.retransmits = tcb.timeouts = 0
     bound_mss(tcb)
     first_rcv_mss(tcb)
     settle_buffers(tcb, profile)
@@ -331,15 +331,42 @@ def _established(tcb: Tcb, host: Host) -> None:
     tcb.pushed_seq = tcb.small_seq = tcb.write_seq
 
 
+def _was_needless(tcb: Tcb, segment: Segment) -> bool:
+    """Whether the first SYN is echoed, so that sending it again was needless (`tcp_try_undo_spurious_syn`)."""
+    return segment.timestamps is not None and segment.timestamps[1] == timestamps.clock(tcb, tcb.opened_ns)
+
+
+def acknowledge_with_data(tcb: Tcb, host: Host) -> None:
+    """The program has said that it will send at once: the acknowledgement waits for that, but no longer than any
+    (`tcp_rcv_synsent_state_process`; TCP_DEFER_ACCEPT of a client).
+    """
+    tcb.ack_scheduled = True
+    tcb.quick = host.profile.quick_acks_max
+    host.set_timer(tcb, Timer.DELAYED_ACK, host.profile.delayed_ack_max_ns)
+
+
+# ---------------------------------------------------------------- nobody answers
+
+
+def _gives_up(tcb: Tcb, host: Host) -> bool:
+    """Whether the SYN was sent often enough, or for long enough (`tcp_write_timeout`)."""
+    profile = host.profile
+    retries = tcb.syn_retries or profile.syn_retries
+    linear = profile.syn_linear_timeouts if tcb.state is S.SYN_SENT else 0
+    if tcb.retransmits >= retries + linear:
+        return True
+    patience_ns = tcb.user_timeout_ns or modelled_ns(retries, profile.rto_initial_ns, host)
+    return tcb.retransmits > 0 and host.now_ns - tcb.opened_ns >= patience_ns
+
+
 @TCP.rule(
-    on=TcpEvent.RETRANSMIT_DUE, stays=(S.SYN_SENT,),
-    when=lambda tcb, host: tcb.retransmits < host.profile.syn_retries + host.profile.syn_linear_timeouts,
-    cite="RFC 6298 §5.5; tcp_syn_retries in tcp(7); tcp_syn_linear_timeouts in ip-sysctl",
+    on=TcpEvent.RETRANSMIT_DUE, stays=(S.SYN_SENT,), when=lambda tcb, host: not _gives_up(tcb, host),
+    cite="RFC 6298 §5.5; tcp_syn_retries, tcp_syn_linear_timeouts in tcp(7)",
 )  # fmt: skip
 def syn_is_sent_again(tcb: Tcb, host: Host) -> None:
-    """Nobody answered the SYN: it is sent again. The next wait is as long, and after the fifth time twice as long.
+    """Nobody answered the SYN: it is sent again. The first few waits are alike, then each is twice the last.
     RFC 6298 doubles the wait each time; Linux begins with four that are not doubled."""
-    _again(tcb, host, doubles=tcb.retransmits >= host.profile.syn_linear_timeouts)
+    _again(tcb, host, doubled=tcb.retransmits >= host.profile.syn_linear_timeouts)
     send_syn(tcb, host)
 
 
@@ -353,32 +380,34 @@ def connecting_times_out(tcb: Tcb, host: Host) -> None:
 
 
 @TCP.rule(
-    on=TcpEvent.RETRANSMIT_DUE, stays=(S.SYN_RECEIVED,),
-    when=lambda tcb, host: tcb.retransmits < host.profile.synack_retries, cite="RFC 6298 §5.5",
-    unconfirmed="on loopback no SYN-ACK is lost",
+    on=TcpEvent.RETRANSMIT_DUE, stays=(S.SYN_RECEIVED,), when=lambda tcb, host: not _gives_up(tcb, host),
+    cite="RFC 6298 §5.5; tcp_retransmit_timer", unconfirmed="on loopback no SYN-ACK is lost",
 )  # fmt: skip
-def syn_ack_is_sent_again(tcb: Tcb, host: Host) -> None:
-    """Nobody answered the SYN-ACK: it is sent again."""
+def crossed_syn_is_sent_again(tcb: Tcb, host: Host) -> None:
+    """The SYNs had crossed, and nobody answered our SYN-ACK: it is sent again, and the next wait is twice as long."""
     _again(tcb, host)
     send_syn(tcb, host, ack=True)
 
 
 @TCP.rule(
-    on=TcpEvent.RETRANSMIT_DUE, moves={S.SYN_RECEIVED: S.CLOSED}, cite="tcp_synack_retries in tcp(7)",
+    on=TcpEvent.RETRANSMIT_DUE, moves={S.SYN_RECEIVED: S.CLOSED}, cite="tcp_syn_retries in tcp(7)",
     unconfirmed="on loopback no SYN-ACK is lost",
 )  # fmt: skip
-def half_open_times_out(tcb: Tcb, host: Host) -> None:
-    """Every SYN-ACK stayed unanswered: the half-open connection is forgotten."""
+def crossed_opening_times_out(tcb: Tcb, host: Host) -> None:
+    """The SYNs had crossed, and every SYN-ACK stayed unanswered: ETIMEDOUT is pending."""
     abort(tcb, errno.ETIMEDOUT, host)
 
 
-def _again(tcb: Tcb, host: Host, *, doubles: bool = True) -> None:
+def _again(tcb: Tcb, host: Host, *, doubled: bool = True) -> None:
     tcb.retransmits += 1
     tcb.resent += 1
-    if doubles:
+    if doubled:
         tcb.backoff += 1
         tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)
-    host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
+    wait_ns = tcb.rto_ns
+    if tcb.user_timeout_ns:
+        wait_ns = min(wait_ns, max(tcb.opened_ns + tcb.user_timeout_ns - host.now_ns, 1))
+    host.set_timer(tcb, Timer.RETRANSMIT, wait_ns)
 
 
 def forget_syn(tcb: Tcb, host: Host) -> None:

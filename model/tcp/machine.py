@@ -1,4 +1,5 @@
-"""TCP's machines: the connection, recovery from loss, and the two buffers as views. No rules live here.
+"""TCP's machines: the connection, a request for one, recovery from loss, and the two buffers as views. No rules live
+here.
 
 The eleven states are RFC 9293's (§3.3.2). Events are the user's calls, the phases in which an arriving segment is
 processed (§3.10.7.4: each phase is one question, and at most one rule answers it), and the timers.
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..rules import Machine, View
 from ..values.constants import TcpState
-from .block import Recovery
+from .block import Recovery, Request
 
 if TYPE_CHECKING:
     from .block import Tcb
@@ -73,6 +74,25 @@ class TcpEvent(IntEnum):
 
 
 TCP = Machine("tcp", "TCP connection", TcpState, TcpEvent)
+
+
+class RequestEvent(IntEnum):
+    """What can happen to a request for a connection (requests.py)."""
+
+    SYN = 0
+    """A SYN reaches a listener."""
+    QUEUED = auto()
+    COOKIE = auto()
+    """An acknowledgement reaches a listener that has no request for it, but has sent such a cookie."""
+    BORN = auto()
+    """A connection is made of a cookie."""
+    SEGMENT = auto()
+    TIMEOUT = auto()
+    ACCEPTED = auto()
+    LISTENER_GONE = auto()
+
+
+REQUEST = Machine("request", "Request for a connection: SYN queue and accept queue", Request, RequestEvent, "request")
 
 DROP = True
 """What a phase answers when the segment is done with; None passes it on to the next phase."""

@@ -109,7 +109,8 @@ def _gives_up(tcb: Tcb, host: Host) -> bool:
         return _is_silent(tcb, host)
     if not tcb.retransmits or tcb.resent_since_ns is None:
         return False
-    return host.now_ns - tcb.resent_since_ns >= (tcb.user_timeout_ns or patience_ns(_retries(tcb, host), host))
+    patience_ns = tcb.user_timeout_ns or modelled_ns(_retries(tcb, host), host.profile.rto_min_ns, host)
+    return host.now_ns - tcb.resent_since_ns >= patience_ns
 
 
 def _retries(tcb: Tcb, host: Host) -> int:
@@ -135,9 +136,9 @@ def _is_silent(tcb: Tcb, host: Host) -> bool:
     return since_ns is not None and host.now_ns - max(tcb.heard_ns, since_ns) > limit_ns
 
 
-def patience_ns(retries: int, host: Host) -> int:
-    """How long that is (`tcp_model_timeout`)."""
-    shortest, longest = host.profile.rto_min_ns, host.profile.rto_max_ns
+def modelled_ns(retries: int, shortest: int, host: Host) -> int:
+    """How long so many retransmissions take, the first wait being the shortest (`tcp_model_timeout`)."""
+    longest = host.profile.rto_max_ns
     doubled = (longest // shortest).bit_length() - 1
     if retries <= doubled:
         return ((2 << retries) - 1) * shortest

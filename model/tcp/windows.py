@@ -65,6 +65,16 @@ def initial_window(tcb: Tcb, mss: int, profile: Profile) -> None:
     tcb.rcv_ssthresh = tcb.rcv_wnd
 
 
+def note_scale(tcb: Tcb, segment: Segment) -> None:
+    """Windows are scaled if both SYNs say so, or not at all (RFC 7323 §2.2)."""
+    if segment.scale is not None:
+        tcb.snd_scale = segment.scale
+    else:
+        tcb.snd_scale = tcb.rcv_scale = 0
+        tcb.scales = False
+        tcb.window_clamp = min(tcb.window_clamp, 65_535)
+
+
 def settle_buffers(tcb: Tcb, profile: Profile) -> None:
     """Size the buffers when the connection is established (`tcp_init_buffer_space`)."""
     grow_send_buffer(tcb, profile)

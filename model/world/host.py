@@ -31,8 +31,9 @@ from ..tcp import memory
 from ..tcp.algorithms import set_algorithm
 from ..tcp.arrival import arrive
 from ..tcp.block import Pending, Tcb, Timer
-from ..tcp.machine import TCP, TcpEvent
+from ..tcp.machine import REQUEST, TCP, RequestEvent, TcpEvent
 from ..tcp.output import reset_in_answer, send_ack
+from ..tcp.requests import lost_listener
 from ..trace import CallEvent, TimerEvent, Trace, WireEvent
 from ..udp.machine import UDP, UdpEvent, UdpSocket, UdpState
 from ..udp.memory import take_over
@@ -205,24 +206,28 @@ class Host:
         return udp
 
     def new_child(self, listener: Tcb, segment: Segment) -> Tcb:
-        """A connection of `listener` that begins with this SYN; buffers and options are the listener's."""
+        """The control block of a connection to `listener` that begins with this SYN. It has no port of its own yet."""
         child = self.new_tcb()
         child.local, child.remote, child.listener = segment.dst, segment.src, listener.number
+        child.rcvbuf, child.rcvbuf_locked = listener.rcvbuf, listener.rcvbuf_locked
+        child.window_clamp = listener.window_clamp
+        child.write_seq = self.next_iss
+        self.connections[child.local, child.remote] = child.number
+        return child
+
+    def inherit(self, child: Tcb, listener: Tcb) -> None:
+        """The connection is made: buffers and options are those that the listener has now, and it holds its port."""
         child.sndbuf, child.rcvbuf = listener.sndbuf, listener.rcvbuf
         child.sndbuf_locked, child.rcvbuf_locked = listener.sndbuf_locked, listener.rcvbuf_locked
         child.nodelay, child.nagle_waived = listener.nodelay, listener.nagle_waived
         child.reuse_address = listener.reuse_address
         child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
-        child.window_clamp = listener.window_clamp
         child.hears_errors, child.path_discovery = listener.hears_errors, listener.path_discovery
-        child.write_seq = self.next_iss
         set_algorithm(child, listener.control_name)
         child.keepalive, child.user_timeout_ns = listener.keepalive, listener.user_timeout_ns
         child.keep_idle_ns, child.keep_interval_ns = listener.keep_idle_ns, listener.keep_interval_ns
-        child.keep_count = listener.keep_count
+        child.keep_count, child.syn_retries = listener.keep_count, listener.syn_retries
         self.ports.hold(child)
-        self.connections[child.local, child.remote] = child.number
-        return child
 
     def leave_behind(self, tcb: Tcb) -> Tcb:
         """A record that takes the place of `tcb` in the tables, without its descriptor and its bytes."""
@@ -419,6 +424,8 @@ class Host:
 
     def _deliver_segment(self, segment: Segment) -> None:
         number = self.connections.get((segment.dst, segment.src))
+        if number is not None and lost_listener(self.tcb(number), self):
+            number = None
         tcb = self.tcb(number) if number is not None else self.listener(segment.dst)
         if tcb is None:
             reset_in_answer(segment, self)
@@ -586,7 +593,11 @@ class Host:
             self.trace.add(TimerEvent(self.now_ns, self.name, name, timer.name.lower()))
         event = _TIMER_EVENTS.get(timer) or _PENDING_EVENTS[tcb.pending]
         self.delivering = True  # timers run where arriving packets are processed
-        TCP.offer(self.trail, event, tcb, self)
+        if tcb.is_request:
+            if not lost_listener(tcb, self):
+                REQUEST.fire(self.trail, RequestEvent.TIMEOUT, tcb, self)
+        else:
+            TCP.offer(self.trail, event, tcb, self)
         self._deliver_all()
 
     def crash(self) -> None:
