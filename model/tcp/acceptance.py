@@ -164,8 +164,15 @@ def reset_is_challenged(tcb: Tcb, segment: Segment, host: Host) -> bool:
 # ---------------------------------------------------------------- fourth: SYN
 
 
+def _answers_crossed_syn(tcb: Tcb, segment: Segment) -> bool:
+    """Whether it is the SYN-ACK of a peer whose SYN crossed ours, which tells nothing new but its acknowledgement."""
+    crossed = tcb.state is S.SYN_RECEIVED and bool(segment.flags & _ACK)
+    return crossed and segment.seq + 1 == segment.end == tcb.rcv_nxt and segment.ack == tcb.snd_nxt
+
+
 @TCP.rule(
-    on=E.SEGMENT_SYN, stays=SYNCHRONIZED, when=lambda tcb, seg, host: bool(seg.flags & _SYN),
+    on=E.SEGMENT_SYN, stays=(S.SYN_RECEIVED, *SYNCHRONIZED),
+    when=lambda tcb, seg, host: bool(seg.flags & _SYN) and not _answers_crossed_syn(tcb, seg),
     cite="RFC 9293 §3.10.7.4, fourth; RFC 5961 §4.2",
     unconfirmed="on loopback an end forgets an open connection only after a minute of real time",
 )  # fmt: skip

@@ -245,6 +245,8 @@ class Tcb(Endpoint):
     window_clamp: int = 0
     window_ratio: int = 128
     rcv_scale: int = 0
+    scale_offered: int = 0
+    """What the own SYN offered, when there was no other to answer."""
     scales: bool = True
     """Whether windows are scaled: both ends offer that, or neither does it (RFC 7323 §2.2)."""
     snd_scale: int = 0

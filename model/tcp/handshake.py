@@ -92,6 +92,7 @@ def active_open(tcb: Tcb, host: Host) -> None:
     tcb.advertised_mss = tcb.path_mss
     first_rcv_mss(tcb)
     initial_window(tcb, tcb.advertised_mss, profile)
+    tcb.scale_offered = tcb.rcv_scale
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = 0
     timestamps.offer(tcb, host)
     _start(tcb, host)
@@ -257,15 +258,15 @@ def syns_cross(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 @TCP.rule(
     on=TcpEvent.SEGMENT_ACK, moves={S.SYN_RECEIVED: S.ESTABLISHED},
-    when=lambda tcb, seg, host: bool(seg.flags & _ACK) and tcb.snd_una < seg.ack <= tcb.snd_nxt,
+    when=lambda tcb, seg, host: bool(seg.flags & _ACK) and tcb.snd_una <= seg.ack <= tcb.snd_nxt,
     cite="RFC 9293 §3.10.7.4, fifth: check the ACK field, SYN-RECEIVED",
 )  # fmt: skip
 def ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
     """Our SYN is acknowledged: the connection is established; a listener's child waits to be accepted.
-    A socket that was shut for writing before it listened hands that on: its children send FIN at once."""
-    tcb.unacked.clear()
-    tcb.in_flight = 0
-    host.stop_timer(tcb, Timer.RETRANSMIT)
+    A socket that was shut for writing before it listened hands that on: its children send FIN at once.
+    RFC 9293 wants something new acknowledged; the kernel does not ask for that if the SYNs had crossed."""
+    if segment.ack > tcb.snd_una:
+        syn_is_acknowledged(tcb, host)
     tcb.snd_una = segment.ack
     tcb.snd_wnd = segment.window
     tcb.snd_wl1 = segment.seq
@@ -281,12 +282,12 @@ def ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
 
 @TCP.rule(
     on=TcpEvent.SEGMENT_ACK, stays=(S.SYN_RECEIVED,),
-    when=lambda tcb, seg, host: bool(seg.flags & _ACK) and not tcb.snd_una < seg.ack <= tcb.snd_nxt,
+    when=lambda tcb, seg, host: bool(seg.flags & _ACK) and not tcb.snd_una <= seg.ack <= tcb.snd_nxt,
     cite="RFC 9293 §3.10.7.4, fifth: check the ACK field, SYN-RECEIVED",
     unconfirmed="on loopback nobody acknowledges what was not sent",
 )  # fmt: skip
 def ack_of_another_syn_ack(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """It acknowledges something else than our SYN: it is answered with a reset."""
+    """The SYNs had crossed, and this acknowledges something that was never sent: it is answered with a reset."""
     reset_in_answer(segment, host)
     return DROP
 
@@ -301,6 +302,13 @@ def reset_ends_half_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
     RFC 9293 calls the attempt refused; Linux leaves ECONNRESET, because the peer had answered once."""
     abort(tcb, errno.ECONNRESET, host)
     return DROP
+
+
+def syn_is_acknowledged(tcb: Tcb, host: Host) -> None:
+    """Nothing is in flight any more."""
+    tcb.unacked.clear()
+    tcb.in_flight = 0
+    host.stop_timer(tcb, Timer.RETRANSMIT)
 
 
 def _first_round_trip_ns(tcb: Tcb, segment: Segment, host: Host) -> int | None:

@@ -23,7 +23,7 @@ from ..values.segments import Run, Segment
 from . import congestion, memory
 from .block import OutBuffer, Pending, Recovery, Tcb, Timer
 from .machine import TCP, TcpEvent
-from .timestamps import stamps
+from .timestamps import clock, stamps
 from .windows import DEFAULT_MSS, advertise_window, bound_mss
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ def note_sent(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
 def resend(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     """Put a buffer that was sent before on the wire again."""
     if buffer.syn:
-        send_syn(tcb, host, ack=tcb.state is TcpState.SYN_RECEIVED)
+        send_syn(tcb, host, ack=tcb.state is not TcpState.SYN_SENT)
     else:
         _emit(tcb, host, buffer)
 
@@ -350,7 +350,13 @@ def delay_ack(tcb: Tcb, host: Host) -> None:
 
 
 def send_syn(tcb: Tcb, host: Host, *, ack: bool = False) -> None:
-    """Send SYN, or SYN-ACK. Its window is not scaled (RFC 7323 §2.2)."""
+    """Send SYN, or SYN-ACK. Its window is not scaled (RFC 7323 §2.2). A request answers with the options that it was
+    asked for; whoever opens actively offers the same ones in each.
+    """
+    offers = not tcb.is_request and tcb.listener is None
+    stamped = stamps(tcb, host)
+    if offers and host.profile.timestamps and stamped is None:
+        stamped = clock(tcb, host.now_ns), 0
     host.transmit(
         Segment(
             tcb.local,
@@ -360,9 +366,9 @@ def send_syn(tcb: Tcb, host: Host, *, ack: bool = False) -> None:
             _SYN | (_ACK if ack else 0),
             min(tcb.rcv_wnd, 65535),
             mss=host.path_mss(tcb.remote[0]),
-            scale=tcb.rcv_scale if tcb.scales else None,
-            sack_permitted=not ack or tcb.sack_permitted,
-            timestamps=stamps(tcb, host),
+            scale=tcb.scale_offered if offers else tcb.rcv_scale if tcb.scales else None,
+            sack_permitted=offers or tcb.sack_permitted,
+            timestamps=stamped,
         )
     )
 

@@ -31,6 +31,7 @@ from ..values.segments import Segment
 from . import cookies, timestamps
 from .arrival import arrive
 from .block import Request, Tcb, Timer
+from .handshake import syn_is_acknowledged
 from .machine import REQUEST, TCP, RequestEvent, TcpEvent
 from .output import bare, reset_in_answer, send_syn
 from .windows import initial_window, note_scale
@@ -392,12 +393,13 @@ def ack_makes_connection(tcb: Tcb, segment: Segment, host: Host) -> None:
     assert tcb.listener is not None
     listener = host.tcb(tcb.listener)
     listener.syn_queue.remove(tcb.number)
-    host.stop_timer(tcb, Timer.RETRANSMIT)
     _join_accept_queue(tcb, listener, segment, host)
 
 
 def _join_accept_queue(child: Tcb, listener: Tcb, segment: Segment, host: Host) -> None:
     host.inherit(child, listener)
+    syn_is_acknowledged(child, host)
+    child.snd_una = child.snd_nxt
     child.snd_wnd = child.max_window = segment.window
     child.last_received_ns = host.now_ns
     child.last_challenge_ns = -(1 << 60)

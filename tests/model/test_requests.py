@@ -378,3 +378,16 @@ def test_a_connection_whose_syn_ack_was_sent_again_has_no_round_trip(wire: Wire)
     assert wire.hears(1.2) == AGAIN
     wire.sends(1, ".", 1)
     assert (wire.hears(), info(server.accept(), 2)) == (NOTHING, 3_000_000)
+
+
+@from_outside
+def test_accept_may_give_a_connection_that_is_not_established(wire: Wire) -> None:
+    """A SYN-ACK with data acknowledges ours, so a connection is made, which then challenges it for its SYN."""
+    server = wire.listening()
+    wire.asks(1)
+    wire.sends(1, "S.", data=b"data")
+    assert (wire.hears(), waiting(server)) == (["1: . 1 ack 1"], 1)
+    child = server.accept()
+    assert (child.state, child.poll(), child.send(b"x"), child.recv()) == ("SYN_RECEIVED", 0, "EAGAIN", "EAGAIN")
+    wire.sends(1, ".", 1)
+    assert (wire.hears(), child.state) == (NOTHING, "ESTABLISHED")
