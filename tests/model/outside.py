@@ -173,7 +173,8 @@ class ModelWire(Wire):
             self.set(name, value)
 
     def set(self, name: str, value: int) -> None:
-        self.host.profile = attrs.evolve(self.host.profile, **{FIELDS[name]: value})
+        change: Any = {FIELDS[name]: value}
+        self.host.profile = attrs.evolve(self.host.profile, **change)
 
     def _goes(self, packet: Any) -> None:
         self._out += self._conversion.packets(packet)
@@ -188,9 +189,10 @@ class ModelWire(Wire):
         out, self._out[:] = list(self._out), []
         return out
 
-    def times(self, seconds: float) -> list[float]:
+    def times(self, seconds: float) -> list[int]:
         """When something was sent in that time, in whole seconds."""
-        began, found = self.host.now_ns, []
+        began = self.host.now_ns
+        found: list[int] = []
         while (at := self.host.next_deadline()) is not None and at <= began + seconds * SECOND:
             self.host.sleep_until(at)
             found += [round((at - began) / SECOND)] * len(self._sent(0))
@@ -238,9 +240,10 @@ class KernelWire(Wire):
 
 def from_outside(body: Callable[..., None] | None = None, **settings: int) -> Callable[..., Any]:
     """Make a test of `body`, whose first parameter is a wire: once with the model, once with the kernel."""
-    if body is None:
-        return functools.partial(from_outside, **settings)
+    return _on_both_wires(body, settings) if body else functools.partial(_on_both_wires, settings=settings)
 
+
+def _on_both_wires(body: Callable[..., None], settings: Mapping[str, int]) -> Callable[..., Any]:
     def test(arm: str, **others: Any) -> None:
         if arm == "model":
             body(ModelWire(settings), **others)
