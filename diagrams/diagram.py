@@ -34,6 +34,10 @@ class Status(Enum):
     CONFIRMED = "confirmed by the kernel"
     NEVER = "never confirmed"
     EXCUSED = "cannot be confirmed, with a reason"
+    RFC_ONLY = "in the RFC's figure only"
+    """An arrow that no rule makes (rfc.py)."""
+    KERNEL_ONLY = "in the kernel only"
+    """Of an edge: what its rules do has no arrow in the RFC's figure."""
 
 
 class Kind(Enum):
@@ -69,6 +73,8 @@ class Look:
     """What the legend says about a colour; kinds without a word are not in the legend."""
     twice: str = ""
     """The state drawn twice, at the beginning and at the end; empty for none."""
+    notes: Mapping[str, str] = attrs.Factory(dict)
+    """A few words under the name of a state."""
     back_to_begin: tuple[str, ...] = ()
     """States whose way to the state drawn twice leads to its upper picture; from all others it leads to the lower."""
 
@@ -101,6 +107,10 @@ class Node:
     kind: Kind
     stays: tuple[Line, ...] = ()
     """Rules that leave the machine in this state, where they are not drawn as a self-loop."""
+    note: str = ""
+    """A few words under its name, instead of how many rules these are."""
+    heading: str = "rules that stay here"
+    """What they are."""
 
 
 @attrs.frozen
@@ -110,6 +120,12 @@ class Edge:
     before: str
     after: str
     lines: tuple[Line, ...]
+    words: str = ""
+    """What happens and what is done, in the words of a standard; they stand above the rules."""
+    remark: str = ""
+    """Where the kernel does it in another way."""
+    extra: bool = False
+    """Whether the standard has no such edge."""
 
     @property
     def is_loop(self) -> bool:
@@ -122,8 +138,11 @@ class Edge:
     @property
     def status(self) -> Status:
         """The best that is known of any of its rules: an edge is confirmed as soon as one rule on it is."""
+        if self.extra:
+            return Status.KERNEL_ONLY
         seen = {line.status for line in self.lines}
-        return next(s for s in (Status.CONFIRMED, Status.UNCHECKED, Status.NEVER, Status.EXCUSED) if s in seen)
+        known = (Status.CONFIRMED, Status.UNCHECKED, Status.NEVER, Status.EXCUSED, Status.RFC_ONLY)
+        return next(status for status in known if status in seen)
 
 
 @attrs.frozen
@@ -162,7 +181,7 @@ def make(
     between: dict[tuple[str, str], list[Line]] = {}
     stays: dict[str, list[Line]] = {}
     for arrow in arrows:
-        line = _line(arrow, counts, caption)
+        line = line_of(arrow, counts, caption)
         before, after = arrow.before.name, arrow.after.name
         if not arrow.is_move and unlooped:
             stays.setdefault(before, []).append(line)
@@ -174,18 +193,22 @@ def make(
     states = [state.name for state in machine.states]
     known = [name for name in look.order if name in states]
     names = [*known, *(name for name in states if name not in known)]
-    nodes = [Node(name, name, look.kinds.get(name, Kind.PLAIN), _ordered(stays.get(name, []))) for name in names]
+    nodes = [
+        Node(name, name, look.kinds.get(name, Kind.PLAIN), ordered(stays.get(name, [])), look.notes.get(name, ""))
+        for name in names
+    ]
     if any(after == end for _, after in between):
         nodes.append(Node(end, look.twice, look.kinds.get(look.twice, Kind.PLAIN)))
     place = {node.key: at for at, node in enumerate(nodes)}
-    edges = [Edge(*ends, _ordered(lines)) for ends, lines in between.items()]
+    edges = [Edge(*ends, ordered(lines)) for ends, lines in between.items()]
     edges.sort(key=lambda edge: (place[edge.before], place[edge.after]))
     used = {node.kind for node in nodes}
     words = tuple((kind, word) for kind, word in look.words.items() if kind in used)
     return Diagram(machine.name, machine.title, tuple(nodes), tuple(edges), caption, words)
 
 
-def _line(arrow: Arrow, counts: Mapping[str, int], caption: Caption) -> Line:
+def line_of(arrow: Arrow, counts: Mapping[str, int], caption: Caption) -> Line:
+    """What is known of one arrow."""
     rule = arrow.rule
     count = counts.get(arrow.key, 0)
     if count:
@@ -197,6 +220,6 @@ def _line(arrow: Arrow, counts: Mapping[str, int], caption: Caption) -> Line:
     return Line(arrow.key, rule.name, rule.sentence, rule.cite, rule.unconfirmed, count, status)
 
 
-def _ordered(lines: list[Line]) -> tuple[Line, ...]:
+def ordered(lines: Iterable[Line]) -> tuple[Line, ...]:
     """Most often confirmed first; those with equal counts in the order in which the rules were declared."""
     return tuple(sorted(lines, key=lambda line: -line.count))

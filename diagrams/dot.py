@@ -24,6 +24,7 @@ from .look import (
     INK,
     MUTED,
     PAGE,
+    REMARK_COLOUR,
     SMALL_SIZE,
     STATE_SIZE,
     STAYS_MAX,
@@ -33,7 +34,9 @@ from .look import (
     Row,
     edge_heading,
     heaviness,
+    is_warning,
     legend,
+    node_tooltip,
     rows,
     stays_text,
     subtitle,
@@ -80,15 +83,15 @@ def _tip(text: str) -> str:
 def _node(node: Node, loop: Edge | None) -> str:
     fill, border = FILLS[node.kind]
     label = f"<B>{escape(node.state)}</B>"
+    stays = stays_text(node)
+    if stays:
+        colour = STROKES[Status.NEVER].text if is_warning(node) else MUTED
+        label += f"<BR/>{_font(escape(stays), colour, SMALL_SIZE)}"
     if loop:
         inside = "".join(_row(row) for row in rows(loop.lines, STAYS_MAX))
         name = f'<TR><TD COLSPAN="5" CELLPADDING="5">{label}</TD></TR>'
         label = _table(f'{name}<HR/><TR><TD HEIGHT="2"></TD></TR>{inside}')
-    stays = stays_text(node)
-    if stays:
-        colour = STROKES[Status.NEVER].text if any(s.status is Status.NEVER for s in node.stays) else MUTED
-        label += f"<BR/>{_font(escape(stays), colour, SMALL_SIZE)}"
-    tip = tooltip(node.stays, f"{node.state}: rules that stay here") if node.stays else node.state
+    tip = node_tooltip(node)
     margin = ', margin="0.04,0.03"' if loop else ""
     return f"label=<{label}>{margin}, fillcolor={quoted(fill)}, color={quoted(border)}, tooltip={_tip(tip)}"
 
@@ -96,7 +99,9 @@ def _node(node: Node, loop: Edge | None) -> str:
 def _edge(diagram: Diagram, edge: Edge) -> str:
     stroke = STROKES[edge.status]
     tip = _tip(tooltip(edge.lines, edge_heading(diagram, edge)))
-    label = "" if edge.is_loop else f"label=<{_table(''.join(_row(row) for row in rows(edge.lines)))}>, "
+    words = _words(f"<B>{escape(edge.words)}</B>", INK) if edge.words else ""
+    words += _words(f"<I>{escape(edge.remark)}</I>", REMARK_COLOUR) if edge.remark else ""
+    label = "" if edge.is_loop else f"label=<{_table(words + ''.join(_row(row) for row in rows(edge.lines)))}>, "
     return (
         f"{label}color={quoted(stroke.colour)}, style={stroke.dot_style}, penwidth={heaviness(edge)}, "
         f"tooltip={tip}, labeltooltip={tip}"
@@ -105,6 +110,10 @@ def _edge(diagram: Diagram, edge: Edge) -> str:
 
 def _table(content: str) -> str:
     return f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{content}</TABLE>'
+
+
+def _words(html: str, colour: str) -> str:
+    return f'<TR>{_SPACER}<TD COLSPAN="3" ALIGN="LEFT">{_font(html, colour, TEXT_SIZE)}</TD>{_SPACER}</TR>'
 
 
 def _row(row: Row) -> str:

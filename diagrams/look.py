@@ -59,8 +59,10 @@ STROKES: dict[Status, Stroke] = {
     Status.CONFIRMED: Stroke("#475569", INK, "solid", ""),
     Status.NEVER: Stroke("#d03a3a", "#c22f2f", "dashed", "7 4"),
     Status.EXCUSED: Stroke("#7f8a99", MUTED, "dotted", "1.5 4"),
+    Status.RFC_ONLY: Stroke("#c97a1b", "#a8620f", "dashed", "7 4"),
+    Status.KERNEL_ONLY: Stroke("#6d4fc2", INK, "solid", ""),
 }
-COUNT_COLOUR = "#1b7f4d"
+COUNT_COLOUR, REMARK_COLOUR = "#1b7f4d", "#6d4fc2"
 
 _WIDTHS = {
     191: "'", 222: "ijl", 260: "|", 278: " !,./:;I[\\]ft·", 333: "()-`r", 334: "{}", 355: '"', 389: "*", 469: "^",
@@ -115,7 +117,10 @@ def rows(lines: tuple[Line, ...], most: int = LINES_MAX) -> tuple[Row, ...]:
 
 
 def stays_text(node: Node) -> str:
-    """One short line under a state's name about the rules that leave it where it is; empty if none are listed."""
+    """One short line under a state's name: its note, or how many rules leave it where it is; empty if none are
+    listed."""
+    if node.note:
+        return node.note
     if not node.stays:
         return ""
     text = f"{len(node.stays)} rule{'s' if len(node.stays) > 1 else ''} stay" + ("" if len(node.stays) > 1 else "s")
@@ -140,7 +145,16 @@ def tooltip(lines: tuple[Line, ...], heading: str) -> str:
 
 def edge_heading(diagram: Diagram, edge: Edge) -> str:
     states = {node.key: node.state for node in diagram.nodes}
-    return f"{states[edge.before]} → {states[edge.after]}"
+    return f"{states[edge.before]} → {states[edge.after]}" + (f": {edge.words}" if edge.words else "")
+
+
+def node_tooltip(node: Node) -> str:
+    return tooltip(node.stays, f"{node.state}: {node.heading}") if node.stays else node.state
+
+
+def is_warning(node: Node) -> bool:
+    """Whether what stands under a state's name tells of rules that were never seen."""
+    return not node.note and any(line.status is Status.NEVER for line in node.stays)
 
 
 def subtitle(diagram: Diagram) -> str:
@@ -158,6 +172,8 @@ def legend(diagram: Diagram) -> tuple[tuple[Status, str], ...]:
         Status.CONFIRMED: "confirmed by the kernel, so many times",
         Status.NEVER: "never confirmed",
         Status.EXCUSED: "cannot be confirmed by the cross-check",
+        Status.RFC_ONLY: "only in the RFC's figure",
+        Status.KERNEL_ONLY: "only in the kernel",
     }
-    seen = {line.status for line in diagram.lines}
+    seen = {line.status for line in diagram.lines} | {edge.status for edge in diagram.edges}
     return tuple((status, word) for status, word in words.items() if status in seen)

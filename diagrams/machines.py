@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from model.machines import MACHINES, VIEWS
 from model.rules import Machine, View
 
+from . import rfc
 from .diagram import NOT_CHECKED, PLAIN, Caption, Diagram, Kind, Look, make
 
 _TCP = Look(
@@ -36,6 +37,30 @@ _TCP = Look(
 
 LOOKS: dict[str, Look] = {
     "tcp": _TCP,
+    "request": Look(
+        order=("NONE", "HALF_OPEN", "ACKNOWLEDGED", "WAITING", "ACCEPTED"),
+        kinds={
+            "NONE": Kind.IDLE,
+            "HALF_OPEN": Kind.OPENING,
+            "ACKNOWLEDGED": Kind.STUCK,
+            "WAITING": Kind.OPEN,
+            "ACCEPTED": Kind.ENDED,
+        },
+        words={
+            Kind.OPENING: "SYN queue: half open",
+            Kind.STUCK: "SYN queue: acknowledged, but no room or no data",
+            Kind.OPEN: "accept queue: a connection",
+            Kind.ENDED: "a program's",
+        },
+        notes={
+            "NONE": "a listener, asked by a SYN",
+            "HALF_OPEN": "in the SYN queue",
+            "ACKNOWLEDGED": "still in the SYN queue",
+            "WAITING": "in the accept queue",
+            "ACCEPTED": "a socket of its own",
+        },
+        twice="NONE",
+    ),
     "socket": Look(
         order=("UNCONNECTED", "CONNECTING", "CONNECTED", "DISCONNECTING"),
         kinds={
@@ -61,7 +86,8 @@ LOOKS: dict[str, Look] = {
 
 def names() -> tuple[str, ...]:
     """The names of all diagrams, in drawing order."""
-    return tuple(_all())
+    first, *others = _all()
+    return (first, rfc.NAME, *others)
 
 
 def diagram(name: str, counts: Mapping[str, int] | None = None, caption: Caption = NOT_CHECKED) -> Diagram:
@@ -70,8 +96,10 @@ def diagram(name: str, counts: Mapping[str, int] | None = None, caption: Caption
     `counts` maps `Arrow.key` to the times the kernel confirmed it. Raises ValueError for a name not in `names()`.
     """
     there = _all()
+    if name == rfc.NAME:
+        return rfc.diagram(counts or {}, caption, _TCP)
     if name not in there:
-        raise ValueError(f"there is no diagram {name!r}; there are {', '.join(there)}")
+        raise ValueError(f"there is no diagram {name!r}; there are {', '.join(names())}")
     return make(there[name], MACHINES, counts or {}, caption, LOOKS.get(name, PLAIN))
 
 

@@ -32,7 +32,7 @@ def mermaid_text(diagram: Diagram) -> str:
         out.append(f"    classDef {kind.value}State fill:{fill},stroke:{border},color:{INK}")
     loops = {edge.before: edge for edge in diagram.edges if edge.is_loop}
     for node in diagram.nodes:
-        lines = [escaped(node.state), *([escaped(stays_text(node))] if node.stays else [])]
+        lines = [escaped(node.state), *([escaped(stays_text(node))] if stays_text(node) else [])]
         lines += _lines(loops[node.key]) if node.key in loops else []
         out.append(f'    state "{"<br/>".join(lines)}" as {names[node.key]}')
     for edge in diagram.edges:
@@ -57,4 +57,5 @@ def _title(diagram: Diagram) -> str:
 def _lines(edge: Edge) -> list[str]:
     most = STAYS_MAX if edge.is_loop else LINES_MAX
     shown = [(row, "NEVER CONFIRMED" if row.tally == "never" else row.tally) for row in rows(edge.lines, most)]
-    return [escaped(f"{row.rule} {known}".strip()) for row, known in shown]
+    words = [escaped(text) for text in (edge.words, edge.remark) if text]
+    return [*words, *(escaped(f"{row.rule} {known}".strip()) for row, known in shown)]

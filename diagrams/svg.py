@@ -24,6 +24,7 @@ from .look import (
     LINES_MAX,
     MUTED,
     PAGE,
+    REMARK_COLOUR,
     SMALL_SIZE,
     STATE_SIZE,
     STAYS_MAX,
@@ -34,7 +35,9 @@ from .look import (
     Stroke,
     edge_heading,
     heaviness,
+    is_warning,
     legend,
+    node_tooltip,
     rows,
     stays_text,
     subtitle,
@@ -93,8 +96,7 @@ def _node(diagram: Diagram, node: Node, size: Size, centre: Point, loop: Edge | 
         yield _loop(loop, x + size.width / 2, y) + "</g>"
     left, top = x - size.width / 2, y - size.height / 2
     fill, border = FILLS[node.kind]
-    tip = tooltip(node.stays, f"{node.state}: rules that stay here") if node.stays else node.state
-    yield f'<g class="state"><title>{escape(tip)}</title>'
+    yield f'<g class="state"><title>{escape(node_tooltip(node))}</title>'
     yield (
         f'<rect x="{_n(left)}" y="{_n(top)}" width="{_n(size.width)}" height="{_n(size.height)}" rx="9" '
         f'fill="{fill}" stroke="{border}" stroke-width="1.5"/>'
@@ -103,8 +105,8 @@ def _node(diagram: Diagram, node: Node, size: Size, centre: Point, loop: Edge | 
         f'<text x="{_n(x)}" y="{_n(top + 21.5)}" text-anchor="middle" font-size="{STATE_SIZE}" font-weight="bold" '
         f'fill="{INK}">{escape(node.state)}</text>'
     )
-    if node.stays:
-        colour = STROKES[Status.NEVER].text if any(s.status is Status.NEVER for s in node.stays) else MUTED
+    if stays_text(node):
+        colour = STROKES[Status.NEVER].text if is_warning(node) else MUTED
         yield (
             f'<text x="{_n(x)}" y="{_n(top + 37)}" text-anchor="middle" font-size="{SMALL_SIZE}" '
             f'fill="{colour}">{escape(stays_text(node))}</text>'
@@ -112,17 +114,18 @@ def _node(diagram: Diagram, node: Node, size: Size, centre: Point, loop: Edge | 
     yield "</g>"
     if loop:
         yield f'<g class="text">{_title(diagram, loop)}'
-        yield f'<path d="M{_n(left)},{_n(top + 32)}H{_n(left + size.width)}" stroke="{border}" stroke-opacity="0.5"/>'
-        yield from _text(loop, left + 8, left + size.width - 8, top + 36)
+        line = top + (46 if stays_text(node) else 32)
+        yield f'<path d="M{_n(left)},{_n(line)}H{_n(left + size.width)}" stroke="{border}" stroke-opacity="0.5"/>'
+        yield from _text(loop, left + 8, left + size.width - 8, line + 4)
         yield "</g>"
 
 
 def _node_size(node: Node, loop: Edge | None) -> Size:
     width = max(text_width(node.state, STATE_SIZE, bold=True), text_width(stays_text(node), SMALL_SIZE)) + 28
     if not loop:
-        return Size(width, 46 if node.stays else 34)
+        return Size(width, 46 if stays_text(node) else 34)
     text_wide, text_high = _text_size(loop)
-    return Size(max(width, text_wide + 4), 36 + text_high, LOOP)
+    return Size(max(width, text_wide + 4), (50 if stays_text(node) else 36) + text_high, LOOP)
 
 
 def _rows(edge: Edge) -> tuple[Row, ...]:
@@ -137,11 +140,19 @@ def _columns(edge: Edge) -> tuple[float, float]:
 
 def _text_size(edge: Edge) -> tuple[float, float]:
     names, counts = _columns(edge)
-    return names + counts + (COLUMN_GAP if counts else 0) + 12, len(_rows(edge)) * LINE_HEIGHT + 6
+    wide = names + counts + (COLUMN_GAP if counts else 0)
+    lines = len(_rows(edge)) + bool(edge.words) + bool(edge.remark)
+    wide = max(wide, text_width(edge.words, TEXT_SIZE, bold=True), text_width(edge.remark, TEXT_SIZE))
+    return wide + 12, lines * LINE_HEIGHT + 6
 
 
 def _text(edge: Edge, left: float, right: float, top: float) -> Iterable[str]:
     """An edge's text: names from `left`, counts up to `right`."""
+    bold, italic = f'font-weight="bold" fill="{INK}"', f'font-style="italic" fill="{REMARK_COLOUR}"'
+    for words, style in ((edge.words, bold), (edge.remark, italic)):
+        if words:
+            yield f'<text x="{_n(left)}" y="{_n(top + TEXT_SIZE)}" {style}>{escape(words)}</text>'
+            top += LINE_HEIGHT
     for at, row in enumerate(_rows(edge)):
         base = _n(top + LINE_HEIGHT * at + TEXT_SIZE)
         stroke = STROKES[row.status]

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 R, E = Request, RequestEvent
 _SYN, _ACK, _RST = (int(f) for f in (TcpFlag.SYN, TcpFlag.ACK, TcpFlag.RST))
 IN_SYN_QUEUE = (R.HALF_OPEN, R.ACKNOWLEDGED)
-_UNSEEN = "on loopback the handshake is over before anything else could happen to it"
-_UNPINNED = "the cross-check runs with the settings that are the system's defaults"
+_UNSEEN = "on loopback a handshake is over before anything could happen to it; segments from outside show it, in tests"
+_UNPINNED = "the cross-check has the system's defaults; tests with other settings show it"
 
 
 def is_listening(listener: Tcb | None) -> bool:
