@@ -1,11 +1,14 @@
 """SYN cookies: initial sequence numbers that a listener recognizes, so that it need not remember a SYN (RFC 4987 §3.6).
 
-A cookie is a hash of the addresses, the client's number, the minute, and which of four MSSs it stands for: the listener
-tries the few that it may have sent. With timestamps the last six bits of its clock tell scale and SACK, and come back
-as the echo; without them the connection has neither.
+A cookie is a sum: a hash of the addresses, the client's own number, the minute in the upper eight bits, and in the
+lower twenty-four another hash of addresses and minute plus which of four MSSs it stands for. Taking away what is known
+again leaves the minute and the MSS. So an acknowledgement whose two numbers are wrong by as much is as good as the
+right one, and one that is wrong by one or two may only mean another MSS.
 
-Not here: when cookies are sent and what becomes of one that comes back (requests.py); ECN; the arithmetic by which the
-kernel puts minute and MSS into the number itself.
+With timestamps the last six bits of the listener's clock tell scale and SACK, and come back as the echo; without them
+the connection has neither.
+
+Not here: when cookies are sent and what becomes of one that comes back (requests.py); ECN; the kernel's own hash.
 """
 
 from __future__ import annotations
@@ -25,11 +28,15 @@ if TYPE_CHECKING:
 
 _SYN, _ACK = int(TcpFlag.SYN), int(TcpFlag.ACK)
 _BITS, _NO_SCALE, _SACK = 6, 0xF, 0x10
+_LOWER_BITS = 24
+_LOWER, _MODULUS = (1 << _LOWER_BITS) - 1, 1 << 32
 _GOOD_MINUTES = 2
+"""A cookie is good in the minute in which it was made and in the next (MAX_SYNCOOKIE_AGE)."""
 
 
-def _hash(segment: Segment, irs: int, minute: int, index: int, host: Host) -> int:
-    return host.hashed("cookie", segment.dst, segment.src, irs % (1 << 32), minute, index)
+def _hash(segment: Segment, what: int, host: Host) -> int:
+    """A hash of the addresses of this segment to the listener."""
+    return host.hashed("cookie", segment.dst, segment.src, what)
 
 
 def bake(syn: Segment, host: Host) -> int:
@@ -37,7 +44,9 @@ def bake(syn: Segment, host: Host) -> int:
     table = host.profile.cookie_mss
     mss = DEFAULT_MSS if syn.mss is None else syn.mss
     index = max((i for i, least in enumerate(table) if least <= mss), default=0)
-    return _hash(syn, syn.seq, host.now_ns // host.profile.cookie_ns, index, host)
+    minute = host.now_ns // host.profile.cookie_ns
+    told = (_hash(syn, minute, host) + index) & _LOWER
+    return (_hash(syn, -1, host) + syn.seq + (minute << _LOWER_BITS) + told) % _MODULUS
 
 
 def kept(syn: Segment) -> Segment:
@@ -63,11 +72,12 @@ def recognized(listener: Tcb, segment: Segment, host: Host) -> Segment | None:
     if host.now_ns - listener.flooded_at_ns > _GOOD_MINUTES * profile.cookie_ns:
         return None
     irs, this = segment.seq - 1, host.now_ns // profile.cookie_ns
-    for minute in range(this, this - _GOOD_MINUTES, -1):
-        for index, mss in enumerate(profile.cookie_mss):
-            if _hash(segment, irs, minute, index, host) == (segment.ack - 1) % (1 << 32):
-                return _told(segment, irs, mss, host)
-    return None
+    rest = (segment.ack - 1 - _hash(segment, -1, host) - irs) % _MODULUS
+    age = (this - (rest >> _LOWER_BITS)) % (_MODULUS >> _LOWER_BITS)
+    index = (rest - _hash(segment, this - age, host)) & _LOWER
+    if age >= _GOOD_MINUTES or index >= len(profile.cookie_mss):
+        return None
+    return _told(segment, irs, profile.cookie_mss[index], host)
 
 
 def _told(segment: Segment, irs: int, mss: int, host: Host) -> Segment:

@@ -108,7 +108,9 @@ def active_open(tcb: Tcb, host: Host) -> None:
     cite="RFC 9293 §3.10.7.2, first: check for a RST", unconfirmed="on loopback nobody resets a listener",
 )  # fmt: skip
 def reset_to_listener_is_ignored(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """A reset cannot concern a listener."""
+    """A reset cannot concern a listener. One that acknowledges is not even counted."""
+    if not segment.flags & _ACK:
+        tcb.drops += segment.merged
     return DROP
 
 
@@ -140,6 +142,7 @@ def ack_to_listener_is_reset(tcb: Tcb, segment: Segment, host: Host) -> bool:
 )  # fmt: skip
 def no_way_to_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """Neither an acknowledgement nor a plain SYN: it is dropped without a word."""
+    tcb.drops += segment.merged
     return DROP
 
 

@@ -210,8 +210,14 @@ def _same_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 
 def _answered_lately(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """Whether one like it was answered a moment ago; what carries data is always answered (`tcp_oow_rate_limited`)."""
-    return (segment.seq == segment.end or bool(segment.flags & _SYN)) and _lately(tcb, host)
+    """Whether one like it was answered a moment ago; what carries something is always answered
+    (`tcp_oow_rate_limited`).
+    """
+    return _may_be_an_answer(segment) and _lately(tcb, host)
+
+
+def _may_be_an_answer(segment: Segment) -> bool:
+    return segment.seq == segment.end or bool(segment.flags & _SYN)
 
 
 def _lately(tcb: Tcb, host: Host) -> bool:
@@ -237,7 +243,6 @@ def _drop(request: Tcb, host: Host) -> None:
 
 def _acknowledge(request: Tcb, host: Host) -> None:
     """Say what is expected (`tcp_v4_reqsk_send_ack`)."""
-    request.last_challenge_ns = host.now_ns
     window = _window(request) >> request.rcv_scale << request.rcv_scale
     host.transmit(bare(request, host, request.snd_nxt, _ACK, window))
 
@@ -294,6 +299,8 @@ def request_ignores_segment_outside(tcb: Tcb, segment: Segment, host: Host) -> N
 def request_answers_segment_outside(tcb: Tcb, segment: Segment, host: Host) -> None:
     """It lies outside the window or is old: it is dropped, and an acknowledgement says what is expected."""
     _drop(tcb, host)
+    if _may_be_an_answer(segment):
+        tcb.last_challenge_ns = host.now_ns
     _acknowledge(tcb, host)
 
 
@@ -306,6 +313,7 @@ def reset_of_request_is_challenged(tcb: Tcb, segment: Segment, host: Host) -> No
     """A reset in the window that is not what is expected next may be forged: a true peer will repeat it."""
     _drop(tcb, host)
     if not _lately(tcb, host):
+        tcb.last_challenge_ns = host.now_ns
         _acknowledge(tcb, host)
 
 

@@ -23,7 +23,11 @@ _DEFAULTS = (
 """What the kernel's self-tests set in their defaults.sh and the arms do not have anyway."""
 _COUNTS = {
     "tcp_syn_retries": "syn_retries",
+    "tcp_syn_linear_timeouts": "syn_linear_timeouts",
     "tcp_synack_retries": "synack_retries",
+    "tcp_syncookies": "syn_cookies",
+    "tcp_max_syn_backlog": "max_syn_backlog",
+    "tcp_abort_on_overflow": "abort_on_overflow",
     "tcp_retries2": "data_retries",
     "tcp_keepalive_probes": "keepalive_probes",
 }
@@ -40,7 +44,7 @@ _SAME = {
 }  # fmt: skip
 """What the model does without being told; `tcp_ecn` of 0 and 2 differ only when the other side asks for ECN."""
 _INDIFFERENT = {
-    "tcp_tso_win_divisor", "tcp_min_tso_segs", "tcp_syncookies", "tcp_no_metrics_save", "tcp_early_retrans",
+    "tcp_tso_win_divisor", "tcp_min_tso_segs", "tcp_no_metrics_save", "tcp_early_retrans",
     "tcp_frto", "tcp_pacing_ss_ratio", "tcp_pacing_ca_ratio", "tcp_fastopen", "tcp_invalid_ratelimit",
 }  # fmt: skip
 """What makes no difference to the model."""
