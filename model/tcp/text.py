@@ -47,6 +47,32 @@ def text_nobody_will_read(tcb: Tcb, segment: Segment, host: Host) -> bool:
     return DROP
 
 
+def _overlaps_fin(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    return segment.seq < tcb.rcv_nxt and _new_text(tcb, segment)
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, moves={S.CLOSE_WAIT: S.CLOSED}, when=_overlaps_fin,
+    cite="RFC 1122 §4.2.2.13; tcp_rcv_state_process, TCP_CLOSE_WAIT", unconfirmed="no honest peer sends it",
+)  # fmt: skip
+def text_goes_on_beyond_a_fin(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It begins before the peer's FIN and goes on behind it: the peer is reset, and EPIPE is left."""
+    abort(tcb, errno.EPIPE, host)
+    reset_in_answer(segment, host)
+    return DROP
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, moves=dict.fromkeys((S.CLOSING, S.LAST_ACK), S.CLOSED), when=_overlaps_fin,
+    cite="RFC 1122 §4.2.2.13; tcp_rcv_state_process, TCP_CLOSING", unconfirmed="no honest peer sends it",
+)  # fmt: skip
+def text_goes_on_beyond_both_fins(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """It begins before the peer's FIN and goes on behind it, and ours was sent: the peer is reset."""
+    abort(tcb, errno.ECONNRESET, host)
+    reset_in_answer(segment, host)
+    return DROP
+
+
 @TCP.rule(
     on=E.SEGMENT_TEXT, stays=(S.CLOSE_WAIT, S.CLOSING, S.LAST_ACK), when=lambda tcb, seg, host: seg.seq >= tcb.rcv_nxt,
     cite="RFC 9293 §3.10.7.4, seventh: should not occur; tcp_rcv_state_process",

@@ -272,3 +272,11 @@ def test_a_forged_segment_leaves_the_model_with_nothing_in_flight() -> None:
     before = end.tcb.snd_wnd
     net.forge(source, target, ".", 1, 5000, 0, 1)
     assert end.tcb.snd_wnd == before
+
+
+@on_both_arms
+def test_text_that_goes_on_beyond_the_fin_resets(net: Net) -> None:
+    """RFC 1122 §4.2.2.13 in CLOSE-WAIT: the FIN had number 1, and now there are bytes 1 to 10."""
+    end, source, target = victim(net, "CLOSE_WAIT")
+    net.forge(source, target, ".", 1, 1, 10)
+    assert (net.sent()[1:], end.state, end.error()) == (["server > client: R 1:1(0)"], "CLOSED", EPIPE)

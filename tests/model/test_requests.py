@@ -391,3 +391,14 @@ def test_accept_may_give_a_connection_that_is_not_established(wire: Wire) -> Non
     assert (child.state, child.poll(), child.send(b"x"), child.recv()) == ("SYN_RECEIVED", 0, "EAGAIN", "EAGAIN")
     wire.sends(1, ".", 1)
     assert (wire.hears(), child.state) == (NOTHING, "ESTABLISHED")
+
+
+@from_outside(tcp_syncookies=2)
+def test_a_listener_that_listens_again_does_not_know_its_cookies(wire: Wire) -> None:
+    server = wire.listening()
+    wire.sends(1, "S")
+    assert len(wire.hears()) == 1
+    server.shutdown(SHUT_RD)
+    server.listen(5)
+    wire.sends(1, ".", 1)
+    assert (wire.hears(), waiting(server)) == (["1: R 1"], 0)

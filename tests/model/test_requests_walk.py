@@ -21,7 +21,7 @@ from .outside import KernelWire, ModelWire, Wire, drops
 from .traces import End
 
 STEPS, STEP_S = 24, 0.004
-SETTINGS = (
+SETTINGS: tuple[dict[str, int], ...] = (
     {}, {"tcp_syncookies": 0}, {"tcp_syncookies": 2}, {"tcp_abort_on_overflow": 1},
     {"tcp_syncookies": 0, "tcp_max_syn_backlog": 4},
 )  # fmt: skip
