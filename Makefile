@@ -1,7 +1,7 @@
 # The daily loop. `make` alone lints and runs the fast tests; `make help` lists the words.
 #
-# Every word sets up what it needs first: a virtual environment in .venv from requirements.lock, and Debian's graphviz where
-# it may be installed (scripts/setup.sh). That is done once, and again when the lock changes.
+# Every word sets up what it needs first: a virtual environment in .venv from requirements.lock, and Debian's graphviz, for
+# `make test` also its tshark, where they may be installed (scripts/setup.sh). That is done once, and again when the lock changes.
 #
 # Variables: PYTHON=python3.12  the interpreter for the virtual environment (default: the first found that is 3.11 or newer)
 #            APT=no             install no Debian package
@@ -32,7 +32,7 @@ check: setup ## model against kernel for half a minute; leaves the diagrams and 
 	@$(PY) -m wouldblock check --time $(TIME) --out $(REPORT) $(ARGS)
 
 .PHONY: test
-test: setup ## all tests
+test: setup tshark ## all tests
 	@$(PY) -m pytest $(ARGS)
 
 .PHONY: fast
@@ -81,7 +81,7 @@ help: ## this list
 
 # ---------------------------------------------------------------------------------------------------------------- set-up
 
-.PHONY: setup venv dot
+.PHONY: setup venv dot tshark
 setup: venv dot
 venv: $(VENV)/.project
 
@@ -100,3 +100,6 @@ $(VENV)/.project: $(VENV)/.locked pyproject.toml
 
 dot: venv
 	@command -v dot >/dev/null 2>&1 || scripts/setup.sh dot
+
+tshark: venv
+	@command -v tshark >/dev/null 2>&1 || scripts/setup.sh tshark

@@ -4,6 +4,7 @@
 #   setup.sh venv      a virtual environment in .venv with exactly the packages of requirements.lock
 #   setup.sh project   the project itself in it, editable, so that `.venv/bin/wouldblock` is there
 #   setup.sh dot       Debian's graphviz, if `dot` is missing and may be installed
+#   setup.sh tshark    Debian's tshark, if it is missing and may be installed
 #   setup.sh lock      requirements.lock, anew from pyproject.toml
 #
 # It installs Debian packages only as root, and none at all with APT=no. It never asks. One line per step; what the
@@ -79,16 +80,29 @@ install_project() {
         cannot "the project could not be installed into $venv (see $log)."
 }
 
+has() { command -v "$1" >/dev/null 2>&1; }
+
+find_program() {
+    # A program that a Debian package has: there, or installed now, or neither (status 1).
+    has "$1" && return
+    may_install && ! [ -e "$venv/.no-$1" ] || return 1
+    say "Debian's $2, for '$1'"
+    debian "$2" || true
+    has "$1" && return
+    if [ -d "$venv" ]; then : >"$venv/.no-$1"; fi # once is enough: it will not be tried again before the next set-up
+    return 1
+}
+
 find_dot() {
-    command -v dot >/dev/null 2>&1 && return
-    if may_install && ! [ -e "$venv/.no-dot" ]; then
-        say "Debian's graphviz, for 'dot'"
-        debian graphviz || true
-        command -v dot >/dev/null 2>&1 && return
-        if [ -d "$venv" ]; then : >"$venv/.no-dot"; fi # once is enough: it will not be tried again before the next set-up
-    fi
-    say "'dot' is missing and could not be installed (Debian's package graphviz, as root);" \
-        "diagrams are still written as SVG, DOT and Mermaid, SVG with a plainer layout."
+    find_program dot graphviz ||
+        say "'dot' is missing and could not be installed (Debian's package graphviz, as root);" \
+            "diagrams are still written as SVG, DOT and Mermaid, SVG with a plainer layout."
+}
+
+find_tshark() {
+    find_program tshark tshark ||
+        say "'tshark' is missing and could not be installed (Debian's package tshark, as root);" \
+            "the tests in which Wireshark judges our packets are skipped."
 }
 
 write_lock() {
@@ -108,6 +122,7 @@ case "${1:-}" in
 venv) make_venv ;;
 project) install_project ;;
 dot) find_dot ;;
+tshark) find_tshark ;;
 lock) write_lock "${2:-uv}" ;;
-*) cannot "usage: scripts/setup.sh venv | project | dot | lock [UV==VERSION]" ;;
+*) cannot "usage: scripts/setup.sh venv | project | dot | tshark | lock [UV==VERSION]" ;;
 esac
