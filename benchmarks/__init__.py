@@ -17,8 +17,10 @@ Its rooms:
     programs.py     five small programs, in socket code and in calls of a host
     calls.py        one call: the model against the kernel
     checking.py     the cross-check against the kernel alone and against Hypothesis
+    wire.py         a transfer between two hosts
     timers.py       hours of virtual time
+    memory.py       ten thousand connections
     printing.py     the table
 
-Not here: exploration (there is no explorer yet), memory, a history of measurements.
+Not here: exploration (there is no explorer yet), a history of measurements.
 """

@@ -37,10 +37,18 @@ class Effort:
     """Sequences of the cross-check in a turn."""
     hours: float
     """Virtual time of the timers, in hours."""
+    transfer: int
+    """Bytes that are sent over a wire."""
+    connections: int
+    """Connections whose memory is looked at."""
 
 
-FULL = Effort(rounds=60, long_rounds=7, turn_ns=2_000_000, sequences=100, hours=1.0)
-QUICK = Effort(rounds=3, long_rounds=2, turn_ns=200_000, sequences=8, hours=0.02)
+FULL = Effort(
+    rounds=60, long_rounds=7, turn_ns=2_000_000, sequences=100, hours=1.0, transfer=1_000_000, connections=10_000
+)  # fmt: skip
+QUICK = Effort(
+    rounds=3, long_rounds=2, turn_ns=200_000, sequences=8, hours=0.02, transfer=100_000, connections=200
+)  # fmt: skip
 
 
 @attrs.frozen

@@ -1,13 +1,16 @@
 """Virtual time: an hour of timers, in seconds of real time.
 
-Three programs that each let an hour pass, asleep most of it, while timers of the simulated kernel go off:
+Programs that each let an hour pass, asleep most of it, while timers of the simulated kernel go off:
 
 - *closed windows*: a hundred connections whose peer reads nothing, each probing its closed window again and again,
   while the program sleeps second by second;
 - *heartbeats*: one byte every tenth of a second, read only at the next, so that each is acknowledged by a timer;
-- *short connections*: one every second, closed at once, each resting for a minute in TIME-WAIT.
+- *short connections*: one every second, closed at once, each resting for a minute in TIME-WAIT;
+- *idle with keep-alive*: one, a hundred or a thousand connections over a wire, of which nobody hears anything but a
+  probe and its answer every minute. A thousand are given a tenth of an hour, and the time is multiplied.
 
-Each with the trace off and on. There is no other arm to take turns with: on the kernel an hour takes an hour.
+Each with the trace off and on, keep-alive with it off. There is no other arm to take turns with: on the kernel an hour
+takes an hour.
 
 Not here: what a single call costs (calls.py).
 """
@@ -21,8 +24,19 @@ from errno import EINPROGRESS
 from statistics import median
 from typing import Any
 
+import attrs
+
 from model import SimNet
-from model.values.constants import AF_INET, SO_RCVBUF, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET
+from model.values.constants import (
+    AF_INET,
+    IPPROTO_TCP,
+    SO_KEEPALIVE,
+    SO_RCVBUF,
+    SO_SNDBUF,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    TCP_KEEPIDLE,
+)
 
 from .programs import HOME, connected
 from .rounds import Arm, Effort, Ratio, Row, in_turns
@@ -32,6 +46,9 @@ HOUR_S = 3600
 CONNECTIONS = 100
 BUDGET, MOST_S = "< 1 s", 1.0
 PER_HOUR = "s"
+
+IDLE_S = 60
+"""How long a connection must be idle to be probed."""
 
 Sleeper = Callable[[Any, ExitStack], Callable[[float], None]]
 """Sets a program up on a net; what it gives back lets so many virtual seconds pass."""
@@ -89,19 +106,50 @@ def short_connections(net: Any, stack: ExitStack) -> Callable[[float], None]:
     return run
 
 
-PROGRAMS: dict[str, Sleeper] = {
-    "100 closed windows, asleep": closed_windows,
-    "36,000 heartbeats": heartbeats,
-    "3,600 short connections": short_connections,
+def idle(connections: int) -> Sleeper:
+    """So many connections between two hosts that probe each other's life."""
+
+    def program(net: Any, stack: ExitStack) -> Callable[[float], None]:
+        far = net.host("far")
+        listener = stack.enter_context(far.socket.socket(AF_INET, SOCK_STREAM))
+        listener.bind((far.address, 0))
+        listener.listen()
+        for _ in range(connections):
+            client = stack.enter_context(net.socket.create_connection(listener.getsockname()))
+            client.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+            client.setsockopt(IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S)
+            stack.enter_context(listener.accept()[0])
+        net.time.sleep(IDLE_S)
+        return net.time.sleep  # type: ignore[no-any-return]
+
+    return program
+
+
+@attrs.frozen
+class Hour:
+    """A program, and for how much of the hour it runs."""
+
+    program: Sleeper
+    traced: tuple[bool, ...] = (False, True)
+    part: float = 1.0
+
+
+HOURS = {
+    "100 closed windows, asleep": Hour(closed_windows),
+    "36,000 heartbeats": Hour(heartbeats),
+    "3,600 short connections": Hour(short_connections),
+    "1 connection, idle with keep-alive": Hour(idle(1), (False,)),
+    "100 connections, idle with keep-alive": Hour(idle(100), (False,)),
+    "1,000 connections, idle with keep-alive": Hour(idle(1000), (False,), 0.1),
 }
 
 
 def measure(effort: Effort) -> list[Row]:
-    """Two rows for each program."""
+    """A row or two for each program."""
     arms = {
-        (what, traced): _arm(program, traced, effort.hours)
-        for what, program in PROGRAMS.items()
-        for traced in (False, True)
+        (what, traced): _arm(hour.program, traced, effort.hours * hour.part)
+        for what, hour in HOURS.items()
+        for traced in hour.traced
     }
     found = in_turns(effort.long_rounds, {f"{what}/{traced}": arm for (what, traced), arm in arms.items()})
     rows = []
@@ -119,7 +167,7 @@ def _arm(program: Sleeper, traced: bool, hours: float) -> Arm:
         with ExitStack() as stack:
             net = stack.enter_context(SimNet())
             if not traced:
-                net.world.host.trace = None
+                net.world.trace = net.world.host.trace = None
             run = program(net, stack)
             began = time.perf_counter()
             run(hours * HOUR_S)
