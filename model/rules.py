@@ -75,6 +75,8 @@ class Rule:
     shows: tuple[tuple[View, Mapping[IntEnum, tuple[IntEnum, ...]]], ...]
     arrows: tuple[Arrow | None, ...]
     """The arrow of this rule on its own machine, indexed by the state it starts from."""
+    looks: tuple[tuple[View, Mapping[tuple[IntEnum, IntEnum], Arrow]], ...]
+    """For each view that it shows: the arrow of every turn that is declared."""
     unconfirmed: str
     """Why the cross-check cannot confirm this rule, where it cannot; empty for all others."""
 
@@ -85,10 +87,8 @@ class Rule:
     def every_arrow(self) -> Iterator[Arrow]:
         """Every edge that this rule can draw, on its own machine and on the views it touches."""
         yield from (arrow for arrow in self.arrows if arrow is not None)
-        for view, turns in self.shows:
-            for before, afters in turns.items():
-                for after in afters:
-                    yield view.arrow(self, before, after)
+        for _, turns in self.looks:
+            yield from turns.values()
 
 
 class View:
@@ -158,6 +158,7 @@ class Machine:
                 moves=leads,
                 shows=tuple((shows or {}).items()),
                 arrows=(),
+                looks=(),
                 unconfirmed=unconfirmed,
             )
             self._draw(rule)
@@ -190,7 +191,7 @@ class Machine:
             when = rule.when
             if when is None or when(subject, *args):
                 arrow: Any = rule.arrows[state]  # never None: a rule stands in the cells of its own states only
-                if rule.shows:
+                if rule.looks:
                     return self._run_and_look(trail, rule, arrow, subject, args)
                 trail.append(arrow)
                 after = arrow.after
@@ -222,17 +223,18 @@ class Machine:
         """Run a rule that may turn a view: look at the view before and after, and put that arrow behind the rule's
         own.
         """
-        before = [view.of(subject) for view, _ in rule.shows]
+        before = [view.of(subject) for view, _ in rule.looks]
         trail.append(arrow)
         at = len(trail)
         if arrow.after is not arrow.before:
             setattr(subject, self.field, arrow.after)
         answer = rule.body(subject, *args)
-        for (view, turns), was in zip(rule.shows, before, strict=True):
+        for (view, turns), was in zip(rule.looks, before, strict=True):
             now = view.of(subject)
-            if now not in turns.get(was, ()):
+            turn = turns.get((was, now))
+            if turn is None:
                 raise ModelDefect(f"rule {rule.name} turned {view.name} from {was.name} to {now.name}, undeclared")
-            trail.insert(at, view.arrow(rule, was, now))
+            trail.insert(at, turn)
         return answer
 
     def replace(self, name: str, **changes: Any) -> Callable[[], None]:
@@ -261,6 +263,11 @@ class Machine:
         leads = {int(state): (state, leads_to) for state, leads_to in rule.moves.items()}
         arrows = [Arrow(self.name, rule, *leads[s]) if s in leads else None for s in range(max(self.states) + 1)]
         object.__setattr__(rule, "arrows", tuple(arrows))
+        looks = [
+            (view, {(was, now): view.arrow(rule, was, now) for was, nows in turns.items() for now in nows})
+            for view, turns in rule.shows
+        ]
+        object.__setattr__(rule, "looks", tuple(looks))
 
 
 def arrows_of(machine: Machine | View, machines: Iterable[Machine]) -> list[Arrow]:
