@@ -531,6 +531,8 @@ class Host:
         """Fire `timer` after `delay_ns`: on the first tick that is not early."""
         tick = self.profile.jiffy_ns
         deadline = (self.now_ns // tick + -(-delay_ns // tick) + 1) * tick
+        if tcb.timers[timer] == deadline:
+            return  # it keeps its place among those of this tick (`mod_timer`)
         tcb.timers[timer] = deadline
         self.counter += 1
         heapq.heappush(self.timers, (deadline, self.counter, tcb.number, timer))
@@ -562,9 +564,9 @@ class Host:
         will fire.
         """
         found = []
-        for deadline, _, number, timer in sorted(self.timers):
+        for deadline, _, number, timer in sorted(entry for entry in self.timers if entry[0] <= until_ns):
             end = self.endpoints.get(number)
-            if deadline <= until_ns and isinstance(end, Tcb) and end.timers[timer] == deadline:
+            if isinstance(end, Tcb) and end.timers[timer] == deadline:
                 found.append((number, Timer(timer)))
         return found
 
