@@ -126,16 +126,20 @@ class ReceiveBuffer(IntEnum):
     """Nothing to read, and nothing will come: recv gives end of file."""
 
 
+_EMPTY, _ROOM, _FULL = SendBuffer
+_NOTHING, _HOLDING, _CLOSED_WINDOW, _ENDED = ReceiveBuffer
+
+
 def _send_buffer(tcb: Tcb) -> SendBuffer:
     if not tcb.unsent and not tcb.unacked:
-        return SendBuffer.EMPTY
-    return SendBuffer.ROOM if tcb.writable else SendBuffer.FULL
+        return _EMPTY
+    return _ROOM if tcb.writable else _FULL
 
 
 def _receive_buffer(tcb: Tcb) -> ReceiveBuffer:
     if not tcb.readable_bytes:
-        return ReceiveBuffer.ENDED if tcb.fin_received else ReceiveBuffer.EMPTY
-    return ReceiveBuffer.HOLDING if tcb.receive_window else ReceiveBuffer.CLOSED_WINDOW
+        return _ENDED if tcb.fin_received else _NOTHING
+    return _HOLDING if tcb.receive_window else _CLOSED_WINDOW
 
 
 SEND_BUFFER = View("send_buffer", "TCP send buffer", SendBuffer, _send_buffer)
