@@ -59,8 +59,10 @@ def copy_in(tcb: Tcb, buffer: OutBuffer, data: bytes | memoryview, host: Host) -
     size = host.profile.page_fragment
     pages = buffer.pages
     at = host.pages
-    if size - at % size < host.profile.page_rest_min or (at % size and not _held(at // size, tcb, host)):
+    if size - at % size < host.profile.page_rest_min or (at % size and not _held(at // size, host)):
         at = (at // size + 1) * size
+    if not at % size:
+        host.page_users.clear()
     follows = pages and pages[-1][1] == at and at % size
     if not follows and len(pages) >= host.profile.fragments_max:
         return 0
@@ -72,15 +74,17 @@ def copy_in(tcb: Tcb, buffer: OutBuffer, data: bytes | memoryview, host: Host) -
     buffer.data += data[:count]
     buffer.truesize += count
     host.pages = at + count
+    host.page_users.add(tcb.number)
     tcb.wmem += count
     tcb.write_seq += count
     return count
 
 
-def _held(page: int, sender: Tcb, host: Host) -> bool:
-    """Whether any buffer holds bytes of this page; the likeliest are looked at first."""
+def _held(page: int, host: Host) -> bool:
+    """Whether any buffer holds bytes of the page that was begun last; only those who were given some can."""
     size = host.profile.page_fragment
-    for tcb in (sender, *host.endpoints.values()):
+    for number in host.page_users:
+        tcb = host.endpoints.get(number)
         if isinstance(tcb, Tcb):
             buffers: Iterable[OutBuffer | InBuffer] = chain(reversed(tcb.unsent), reversed(tcb.unacked), tcb.received)
             if any(begin // size == page for buffer in buffers for begin, _ in reversed(buffer.pages)):
@@ -167,6 +171,8 @@ def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Hos
     (`tcp_queue_rcv`).
     """
     seq = tcb.rcv_nxt
+    if segment.pages:
+        host.page_users.add(tcb.number)
     tail = tcb.received[-1] if tcb.received else None
     more = None
     if tail is not None and tail.shared not in host.held and not tail.fin:

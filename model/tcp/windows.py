@@ -42,11 +42,11 @@ def window_from_space(tcb: Tcb, space: int) -> int:
 
 
 def full_space(tcb: Tcb) -> int:
-    return window_from_space(tcb, tcb.rcvbuf)
+    return (tcb.rcvbuf * tcb.window_ratio) >> 8
 
 
 def free_space(tcb: Tcb) -> int:
-    return window_from_space(tcb, tcb.rcvbuf - tcb.rmem - tcb.backlog_bytes)
+    return ((tcb.rcvbuf - tcb.rmem - tcb.backlog_bytes) * tcb.window_ratio) >> 8
 
 
 def initial_window(tcb: Tcb, mss: int, profile: Profile) -> None:

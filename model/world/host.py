@@ -99,6 +99,8 @@ class Host:
     """With what the connection begins whose SYN is being handed on; 0: as ever."""
     pages: int = 0
     """Bytes copied so far to the page fragments that all senders share."""
+    page_users: set[int] = attrs.Factory(set)
+    """Endpoints that were given bytes since the last page was begun."""
     addresses: tuple[str, ...] = ()
     """Its own addresses beside those of loopback."""
     network: str = ""
@@ -608,6 +610,7 @@ class Host:
             table.clear()
         self.ports, self.udp_ports = Ports(), Ports()
         self.held.clear()
+        self.page_users.clear()
         self.path_mtus, self.reassembly = PathMtus(), Reassembly()
 
     # ------------------------------------------------------------ copies
