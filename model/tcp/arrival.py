@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 S, E = TcpState, TcpEvent
+Phases = tuple[TcpEvent, ...]
 _ACK, _PSH = int(TcpFlag.ACK), int(TcpFlag.PSH)
 
 PHASES = {
@@ -32,16 +33,17 @@ PHASES = {
     S.TIME_WAIT: (E.SEGMENT_SEQUENCE,),
     S.CLOSED: (E.SEGMENT_SEQUENCE,),
 }
-SYNCHRONIZED_PHASES = (
+SYNCHRONIZED_PHASES: Phases = (
     E.SEGMENT_TIMESTAMP, E.SEGMENT_SEQUENCE, E.SEGMENT_RESET, E.SEGMENT_SYN, E.SEGMENT_ACK, E.SEGMENT_MEMORY,
     E.SEGMENT_TEXT, E.SEGMENT_FIN, E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
 )  # fmt: skip
-PREDICTED_PHASES = (E.SEGMENT_ACK, E.SEGMENT_MEMORY, E.SEGMENT_TEXT, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
+PREDICTED_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_MEMORY, E.SEGMENT_TEXT, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
 """What is left to ask of a segment that is as foreseen."""
-
-
-TEXT_ONLY_PHASES = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_ANSWER)
+TEXT_ONLY_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_ANSWER)
 """And of one that, besides, acknowledges nothing new."""
+BARE_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
+"""And of one that brings no text."""
+_ESTABLISHED, _FIN_PHASE = S.ESTABLISHED, E.SEGMENT_FIN
 
 
 def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -50,16 +52,21 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
         REQUEST.fire(host.trail, RequestEvent.SEGMENT, tcb, segment, host)
         return
     tcb.predicted = tcb.predicts and _is_predicted(tcb, segment, host)
-    phases: tuple[TcpEvent, ...]
     if tcb.predicted:
-        phases = TEXT_ONLY_PHASES if says_nothing_new(tcb, segment) else PREDICTED_PHASES
+        phases = _foreseen(tcb, segment)
     else:
         phases = PHASES.get(tcb.state, SYNCHRONIZED_PHASES)
     for phase in phases:
         if TCP.offer(host.trail, phase, tcb, segment, host):
             return
-        if tcb.out_of_order and phase is E.SEGMENT_FIN:
+        if tcb.out_of_order and phase is _FIN_PHASE:
             _follow_up(tcb, host)
+
+
+def _foreseen(tcb: Tcb, segment: Segment) -> Phases:
+    if not segment.data:
+        return BARE_PHASES
+    return TEXT_ONLY_PHASES if says_nothing_new(tcb, segment) else PREDICTED_PHASES
 
 
 def _follow_up(tcb: Tcb, host: Host) -> None:
@@ -80,7 +87,7 @@ def _is_predicted(tcb: Tcb, segment: Segment, host: Host) -> bool:
     must fit the page of memory that is begun already, before anything is acknowledged.
     """
     return (
-        tcb.state is S.ESTABLISHED
+        tcb.state is _ESTABLISHED
         and segment.flags & ~_PSH == _ACK
         and segment.window == tcb.snd_wnd
         and segment.seq == tcb.rcv_nxt
