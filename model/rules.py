@@ -187,17 +187,18 @@ class Machine:
     def offer(self, trail: list[Arrow], event: int, subject: Any, *args: Any) -> Any:
         """Like `fire`, for a question that need not concern anyone: None where no rule holds."""
         state = getattr(subject, self.field)
+        given = (subject, *args)
         for rule in self._cells[event][state]:
             when = rule.when
-            if when is None or when(subject, *args):
+            if when is None or when(*given):
                 arrow: Any = rule.arrows[state]  # never None: a rule stands in the cells of its own states only
                 if rule.looks:
-                    return self._run_and_look(trail, rule, arrow, subject, args)
+                    return self._run_and_look(trail, rule, arrow, subject, given)
                 trail.append(arrow)
                 after = arrow.after
                 if after is not state:
                     setattr(subject, self.field, after)
-                return rule.body(subject, *args)
+                return rule.body(*given)
         return None
 
     def sort_rules(self, modules: list[str]) -> None:
@@ -219,7 +220,7 @@ class Machine:
     def cell(self, event: int, state: int) -> tuple[Rule, ...]:
         return tuple(self._cells[event][state])
 
-    def _run_and_look(self, trail: list[Arrow], rule: Rule, arrow: Any, subject: Any, args: Any) -> Any:
+    def _run_and_look(self, trail: list[Arrow], rule: Rule, arrow: Any, subject: Any, given: Any) -> Any:
         """Run a rule that may turn a view: look at the view before and after, and put that arrow behind the rule's
         own.
         """
@@ -228,7 +229,7 @@ class Machine:
         at = len(trail)
         if arrow.after is not arrow.before:
             setattr(subject, self.field, arrow.after)
-        answer = rule.body(subject, *args)
+        answer = rule.body(*given)
         for (view, turns), was in zip(rule.looks, before, strict=True):
             now = view.of(subject)
             turn = turns.get((was, now))
