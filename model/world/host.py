@@ -85,6 +85,8 @@ class Host:
     """Choices asked since the last call began: choice, low, high, predicted, answered."""
     endpoints: dict[int, Endpoint] = attrs.Factory(dict)
     descriptors: dict[int, Endpoint] = attrs.Factory(dict)
+    closed: list[int] = attrs.Factory(list)
+    """Heap of the descriptors below the highest ever open that are free again."""
     names: dict[int, str] = attrs.Factory(dict)
     """fd → the name of its socket in traces."""
     connections: dict[tuple[Address, Address], int] = attrs.Factory(dict)
@@ -263,9 +265,7 @@ class Host:
 
     def open_descriptor(self, end: Endpoint) -> int:
         """Give `end` the lowest free descriptor, and a name for traces."""
-        fd = 3
-        while fd in self.descriptors:
-            fd += 1
+        fd = heapq.heappop(self.closed) if self.closed else 3 + len(self.descriptors)
         self.descriptors[fd] = end
         end.fd = fd
         self.sockets_made += 1
@@ -275,6 +275,7 @@ class Host:
     def close_descriptor(self, end: Endpoint) -> None:
         assert end.fd is not None
         del self.descriptors[end.fd], self.names[end.fd]
+        heapq.heappush(self.closed, end.fd)
         end.fd = None
 
     def ports_of(self, end: Endpoint) -> Ports:
@@ -606,11 +607,11 @@ class Host:
 
     def crash(self) -> None:
         """Lose everything: sockets, connections, timers. Nothing is sent."""
-        for table in (self.endpoints, self.descriptors, self.names, self.connections, self.listeners, self.timers):
+        for table in (self.endpoints, self.descriptors, self.names, self.connections, self.held, self.page_users):
             table.clear()
+        for row in (self.closed, self.listeners, self.timers):
+            row.clear()
         self.ports, self.udp_ports = Ports(), Ports()
-        self.held.clear()
-        self.page_users.clear()
         self.path_mtus, self.reassembly = PathMtus(), Reassembly()
 
     # ------------------------------------------------------------ copies

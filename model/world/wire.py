@@ -146,7 +146,10 @@ class Wire:
 
     def path(self, source: str, target: str) -> Path:
         """The path in one direction."""
-        return self.paths.setdefault((source, target), Path())
+        found = self.paths.get((source, target))
+        if found is None:
+            found = self.paths[source, target] = Path()
+        return found
 
     def answer(self, path: Path, source: str, message: IcmpMessage, at_ns: int) -> None:
         """An error is on its way back to `source`, and arrives then."""
