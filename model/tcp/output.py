@@ -269,17 +269,20 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer) -> None:
             tcb.pingpong = min(tcb.pingpong + 1, 255)
         tcb.last_sent_ns = host.now_ns
     data = bytes(buffer.data)
+    if tcb.packet_max:
+        truesize, pages, number = buffer.truesize, tuple(buffer.pages), buffer.number
+    else:  # on a wire nobody shares the sender's memory
+        truesize, pages, number = host.profile.buffer_overhead + len(data), (), 0
     whole = Segment(
         tcb.local, tcb.remote, buffer.seq, tcb.rcv_nxt, flags, window, data, sack=sack, timestamps=stamps(tcb, host),
-        segment_size=mss if buffer.segments > 1 else 0, truesize=buffer.truesize, pages=tuple(buffer.pages),
-        buffer=buffer.number,
+        segment_size=mss if buffer.segments > 1 else 0, truesize=truesize, pages=pages, buffer=number,
     )  # fmt: skip
     if buffer.segments == 1 or len(data) < tcb.packet_max:
         host.transmit(whole)
         return
-    pages = buffer.pages
+    rest = [*pages]
     for at in range(0, len(data), mss):
-        here, pages = memory.cut(pages, mss)
+        here, rest = memory.cut(rest, mss)
         part = data[at : at + mss]
         last = at + mss >= len(data)
         host.transmit(

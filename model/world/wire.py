@@ -213,7 +213,10 @@ class Wire:
 
 
 def as_received(packet: Packet, overhead: int) -> Packet:
-    """The packet as another host gets it: its bytes lie in a buffer of its own."""
-    if isinstance(packet, Segment) and packet.data:
-        return attrs.evolve(packet, buffer=0, pages=(), truesize=overhead + len(packet.data))
-    return packet
+    """The packet as another host gets it: its bytes lie in a buffer of its own, which has so much overhead."""
+    if not isinstance(packet, Segment) or not packet.data:
+        return packet
+    truesize = overhead + len(packet.data)
+    if packet.truesize == truesize and not packet.pages:
+        return packet
+    return attrs.evolve(packet, buffer=0, pages=(), truesize=truesize)
