@@ -1,25 +1,18 @@
-"""`run --pcap`: the file is read back block by block, and by Wireshark's own eyes where `tshark` is installed.
+"""`run --pcap`: the file is read back block by block.
 
 What is written must be what the model sent: every packet is decoded and converted back, and is the segment it came
-from. tshark judges checksums, lengths and the course of a connection.
+from.
 
-Not here: the bytes of single packets (tests/model/test_wire.py).
+Not here: the bytes of single packets (tests/model/test_wire.py); what Wireshark makes of them (test_tshark.py).
 """
 
 from __future__ import annotations
 
-import re
-import shutil
-import struct
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
 
-from model import SimNet
 from model.trace import Trace, WireEvent
 from model.values.conversion import Conversion
 from model.values.packets import IpPacket, Tcp
@@ -28,71 +21,8 @@ from model.values.wire import decode
 from wouldblock import scenarios
 from wouldblock.pcap import pcapng
 
+from .captures import ALL, Caught, caught, large_on_loopback, run, two_hosts
 from .conftest import Invoke, one_sentence
-
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-ALL = [each for file in sorted(EXAMPLES.glob("*.py")) for each in scenarios.load(str(file))]
-Block = tuple[int, bytes, dict[int, bytes]]
-_FIXED = {0x0A0D0D0A: 16, 1: 8, 6: 20}
-"""Block type → bytes of its body before packet and options."""
-
-
-def blocks(data: bytes) -> Iterator[Block]:
-    """Type, fixed part with the packet, and options of each block."""
-    at = 0
-    while at < len(data):
-        kind, length = struct.unpack_from("<II", data, at)
-        assert length % 4 == 0
-        assert struct.unpack_from("<I", data, at + length - 4) == (length,)
-        body = data[at + 8 : at + length - 4]
-        size = _FIXED[kind]
-        captured = struct.unpack_from("<I", body, 12)[0] if kind == 6 else 0
-        yield kind, body[: size + captured], dict(options(body[size + captured + -captured % 4 :]))
-        at += length
-    assert at == len(data)
-
-
-def options(data: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while (code_and_length := struct.unpack_from("<HH", data, at)) != (0, 0):
-        code, length = code_and_length
-        yield code, data[at + 4 : at + 4 + length]
-        at += 4 + length + -length % 4
-    assert at + 4 == len(data)
-
-
-@attrs.frozen
-class Caught:
-    """One packet of a file."""
-
-    host: str
-    at_ns: int
-    data: bytes
-    comment: str
-
-
-def caught(data: bytes) -> list[Caught]:
-    section, *rest = blocks(data)
-    assert section[0] == 0x0A0D0D0A
-    assert struct.unpack("<IHHq", section[1]) == (0x1A2B3C4D, 1, 0, -1)
-    hosts, found = [], []
-    for kind, body, given in rest:
-        if kind == 1:
-            assert struct.unpack("<HHI", body) == (101, 0, 0)
-            assert given[9] == b"\x09"
-            hosts.append(given[2].decode())
-        else:
-            interface, high, low, captured, length = struct.unpack_from("<IIIII", body)
-            assert captured == length == len(body) - 20
-            assert given[2] == b"\2\0\0\0"
-            found.append(Caught(hosts[interface], high << 32 | low, body[20:], given[1].decode()))
-    return found
-
-
-def run(function: Callable[[Any], Any]) -> Trace:
-    with SimNet(seed=3) as net:
-        function(net)
-        return net.trace
 
 
 def check_packets(trace: Trace) -> list[Caught]:
@@ -124,40 +54,6 @@ def check_packets(trace: Trace) -> list[Caught]:
             assert (again.src, again.dst) == (sent.src, sent.dst)
     assert at == len(found)
     return found
-
-
-def two_hosts(net: Any, loss: bool = True) -> None:
-    """A transfer over a wire that loses a segment, then runs on loopback."""
-    b = net.host("b")
-    if loss:
-        net.wire.judge = lambda passing: net.wire.DROP if passing.number == 6 else net.wire.PASS
-    with b.socket.create_server((b.address, 80)) as server, net.socket.create_connection((b.address, 80)) as near:
-        far, _ = server.accept()
-        for _ in range(4):
-            near.send(bytes(4000))
-            net.time.sleep(0.001)
-        net.time.sleep(1)
-        assert len(far.recv(20_000)) == 16_000
-        far.close()
-        assert near.recv(1) == b""
-    net.time.sleep(1)
-
-
-def large_on_loopback(net: Any) -> None:
-    """Runs of segments, cut on their way."""
-    with net.socket.create_server(("127.0.0.1", 80)) as server:
-        near = net.socket.create_connection(("127.0.0.1", 80))
-        far, _ = server.accept()
-        got, text = b"", bytes(range(250)) * 1200
-        near.setblocking(False)
-        while len(got) < len(text):
-            try:
-                near.send(text[len(got) :])
-            except BlockingIOError:
-                pass
-            got += far.recv(1 << 20)
-        near.close()
-        far.close()
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=lambda each: f"{each.path.stem}-{each.name}")
@@ -241,72 +137,3 @@ def test_what_cannot_be_written_is_one_sentence(
     assert all(word in one_sentence(result) for word in words)
     assert result.stdout == ""
     assert [path.name for path in Path().iterdir()] == ["mine.py"]
-
-
-# --------------------------------------------------------------------------------------------------------------- tshark
-
-COLUMNS = ("frame.number", "_ws.malformed", "ip.checksum.status", "tcp.checksum.status", "udp.checksum.status",
-           "icmp.checksum.status", "tcp.analysis.flags", "_ws.expert.message")  # fmt: skip
-CHECKED = [f"{name}.check_checksum:TRUE" for name in ("ip", "tcp", "udp")]
-BAD = "0"
-"""In a column of checksums; 1 is good, 2 is unverified."""
-
-
-@attrs.frozen
-class Judgement:
-    """What tshark says of a file."""
-
-    packets: int
-    wrong: list[str]
-    """Malformed packets and bad checksums."""
-    remarks: list[str]
-    """Of the course of connections."""
-
-
-def judged(data: bytes, folder: Path) -> Judgement:
-    program = shutil.which("tshark")
-    if program is None:
-        pytest.skip("tshark is not installed: nobody else here reads pcapng")
-    file = folder / "judged.pcapng"
-    file.write_bytes(data)
-    arguments = [program, "-n", "-r", str(file), "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=|"]
-    arguments += [f"-o{preference}" for preference in CHECKED] + [f"-e{column}" for column in COLUMNS]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    wrong, remarks = [], []
-    lines = done.stdout.splitlines()
-    for line in lines:
-        number, malformed, *sums, analysis, message = (line + "\t" * len(COLUMNS)).split("\t")[: len(COLUMNS)]
-        wrong += [f"{number}: malformed"] if malformed else []
-        wrong += [f"{number}: checksum"] if BAD in "|".join(sums).split("|") else []
-        remarks += [f"{number}: {message}"] if analysis else []
-    assert all(re.match(r"\d+\t", line) for line in lines)
-    return Judgement(len(lines), wrong, remarks)
-
-
-@pytest.mark.parametrize("scenario", ALL, ids=lambda each: f"{each.path.stem}-{each.name}")
-def test_wireshark_has_nothing_to_say_of_an_example(scenario: scenarios.Scenario, tmp_path: Path) -> None:
-    data = pcapng(run(scenario.function))
-    judgement = judged(data, tmp_path)
-    assert judgement.packets == len(caught(data))
-    assert judgement.wrong == []
-    full = scenario.name == "full_and_free_again"  # fills a window, and that is what tshark says of it
-    assert [remark for remark in judgement.remarks if not (full and "window" in remark)] == []
-
-
-def test_wireshark_follows_a_large_transfer(tmp_path: Path) -> None:
-    judgement = judged(pcapng(run(large_on_loopback)), tmp_path)
-    assert judgement.wrong == []
-    assert [remark for remark in judgement.remarks if "window" not in remark] == []
-
-
-def test_wireshark_sees_a_loss_and_a_spoilt_byte(tmp_path: Path) -> None:
-    """It does look."""
-    clean = pcapng(run(lambda net: two_hosts(net, loss=False)))
-    assert judged(clean, tmp_path) == Judgement(len(caught(clean)), [], [])
-    lossy = judged(pcapng(run(two_hosts)), tmp_path)
-    assert lossy.wrong == []
-    assert any("retransmission" in remark for remark in lossy.remarks)
-    third = caught(clean)[2].data
-    spoilt = clean.replace(third, third[:-1] + bytes([third[-1] ^ 1]), 1)
-    assert judged(spoilt, tmp_path).wrong == ["3: checksum"]
