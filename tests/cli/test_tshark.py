@@ -19,7 +19,7 @@ import attrs
 import pytest
 
 from model.trace import Trace, WireEvent
-from model.values.segments import Datagram, PortUnreachable, Segment
+from model.values.segments import Datagram, IcmpMessage, Segment
 from wouldblock import scenarios
 from wouldblock.pcap import pcapng
 
@@ -137,7 +137,7 @@ def everything(net: Any) -> None:
 def test_wireshark_has_nothing_to_say_of_a_clean_run_between_two_hosts(tmp_path: Path) -> None:
     trace = run(everything)
     kinds = {type(event.packet) for event in trace.events if isinstance(event, WireEvent)}
-    assert kinds == {Segment, Datagram, PortUnreachable}
+    assert kinds == {Segment, Datagram, IcmpMessage}
     assert judged(pcapng(trace), tmp_path) == Judgement(len(wire_events(trace)), [], [])
 
 
