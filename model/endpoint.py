@@ -18,7 +18,9 @@ Not here: open file descriptions shared by several descriptors (`dup`).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
+from functools import cache
 from typing import Any, TypeVar
 
 import attrs
@@ -83,20 +85,31 @@ class Endpoint:
 _T = TypeVar("_T")
 
 
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields of a draft, each of which is an attrs class."""
+    return tuple(field.name for field in attrs.fields(kind))
+
+
+def _row(items: Iterable[Any]) -> Iterator[Any]:
+    return (clone(item) if hasattr(item, "is_draft") else item for item in items)
+
+
+_COPIES: dict[type, Callable[[Any], Any]] = {
+    deque: lambda queue: deque(_row(queue)),
+    list: lambda row: [*_row(row)],
+    dict: dict,
+    set: set,
+    bytearray: bytearray,
+}
+"""How what can change is copied; anything else is taken over as it is."""
+
+
 def clone(draft: _T) -> _T:
     """A copy of a draft: its fields, and its queues one level deep. What the queues hold is frozen or cloned itself."""
     new: Any = object.__new__(type(draft))
-    for field in attrs.fields(type(draft)):  # type: ignore[arg-type]  # every draft is an attrs class
-        value = getattr(draft, field.name)
-        if type(value) is deque:
-            value = deque(clone(item) if hasattr(item, "is_draft") else item for item in value)
-        elif type(value) is list:
-            value = [clone(item) if hasattr(item, "is_draft") else item for item in value]
-        elif type(value) is dict:
-            value = dict(value)
-        elif type(value) is set:
-            value = set(value)
-        elif type(value) is bytearray:
-            value = bytearray(value)
-        setattr(new, field.name, value)
+    for name in _names(type(draft)):  # type: ignore[arg-type]  # mypy does not see that a class can be hashed
+        value = getattr(draft, name)
+        copy = _COPIES.get(type(value))
+        setattr(new, name, copy(value) if copy else value)
     return new  # type: ignore[no-any-return]

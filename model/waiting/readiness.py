@@ -44,6 +44,7 @@ class Condition:
 
 
 _CONNECTING = (TcpState.SYN_SENT, TcpState.SYN_RECEIVED)
+_CLOSED, _LISTEN = TcpState.CLOSED, TcpState.LISTEN
 _READ = POLLIN | POLLRDNORM
 _WRITE = POLLOUT | POLLWRNORM
 
@@ -61,7 +62,7 @@ LISTENER = (
 TCP_SOCKET = (
     Condition(
         "hung_up", POLLHUP, "Both directions are shut, or there is no connection.", "poll(2); tcp_poll",
-        lambda t: (t.read_shut and t.write_shut) or t.state is TcpState.CLOSED,
+        lambda t: (t.read_shut and t.write_shut) or t.state is _CLOSED,
     ),
     Condition(
         "end_is_readable", _READ | POLLRDHUP, "Nothing more will come: recv would not wait.", "poll(2), POLLRDHUP",
@@ -111,7 +112,7 @@ def conditions(endpoint: Endpoint) -> tuple[Condition, ...]:
     """The conditions that apply to this kind of socket in its present state."""
     if isinstance(endpoint, UdpSocket):
         return UDP_SOCKET
-    return LISTENER if endpoint.state is TcpState.LISTEN else TCP_SOCKET  # type: ignore[attr-defined]
+    return LISTENER if endpoint.state is _LISTEN else TCP_SOCKET  # type: ignore[attr-defined]
 
 
 def readiness(endpoint: Endpoint) -> int:
