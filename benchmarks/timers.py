@@ -6,7 +6,7 @@ Programs that each let an hour pass, asleep most of it, while timers of the simu
   while the program sleeps second by second;
 - *heartbeats*: one byte every tenth of a second, read only at the next, so that each is acknowledged by a timer;
 - *short connections*: one every second, closed at once, each resting for a minute in TIME-WAIT;
-- *idle with keep-alive*: one, a hundred or a thousand connections over a wire, of which nobody hears anything but a
+- *idle, kept alive*: one, a hundred or a thousand connections over a wire, of which nobody hears anything but a
   probe and its answer every minute. A thousand are given a tenth of an hour, and the time is multiplied.
 
 Each with the trace off and on, keep-alive with it off. There is no other arm to take turns with: on the kernel an hour
@@ -138,9 +138,9 @@ HOURS = {
     "100 closed windows, asleep": Hour(closed_windows),
     "36,000 heartbeats": Hour(heartbeats),
     "3,600 short connections": Hour(short_connections),
-    "1 connection, idle with keep-alive": Hour(idle(1), (False,)),
-    "100 connections, idle with keep-alive": Hour(idle(100), (False,)),
-    "1,000 connections, idle with keep-alive": Hour(idle(1000), (False,), 0.1),
+    "1 idle connection, kept alive": Hour(idle(1), (False,)),
+    "100 idle connections, kept alive": Hour(idle(100), (False,)),
+    "1,000 idle connections, kept alive": Hour(idle(1000), (False,), 0.1),
 }
 
 
@@ -158,7 +158,7 @@ def measure(effort: Effort) -> list[Row]:
         seconds = median(each)
         times = Ratio(HOUR_S / seconds, HOUR_S / max(each), HOUR_S / min(each))
         arm = "SimNet" if traced else "SimNet, untraced"
-        rows.append(Row(SECTION, what, arm, seconds, PER_HOUR, times, "real time's speed", BUDGET, seconds < MOST_S))
+        rows.append(Row(SECTION, what, arm, seconds, PER_HOUR, times, "real time", BUDGET, seconds < MOST_S))
     return rows
 
 
