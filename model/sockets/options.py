@@ -388,6 +388,7 @@ def option_can_only_be_read(end: Endpoint, option: Option, value: int | bytes, h
     stays=ANY_LIFE,
     when=lambda end, option, value, host: bool(option.names) and _name(value) not in option.names,
     cite="tcp(7), TCP_CONGESTION; tcp_set_congestion_control, ENOENT",
+    unconfirmed="the cross-check leaves TCP_CONGESTION alone",
 )
 def option_has_no_such_name(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
     """The option's value is a name, and nothing has this one: ENOENT."""

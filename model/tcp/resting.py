@@ -55,6 +55,7 @@ def reset_ends_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 @TCP.rule(
     on=E.SEGMENT_SEQUENCE, stays=(S.TIME_WAIT,), when=_as_expected, cite="tcp_timewait_state_process",
+    unconfirmed="on loopback nothing comes after the last FIN",
 )  # fmt: skip
 def ack_prolongs_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """A bare acknowledgement with the number that is expected: the peer is alive, and the rest begins anew."""
@@ -102,6 +103,7 @@ def _again(tcb: Tcb, segment: Segment, host: Host) -> bool:
     on=E.SEGMENT_SEQUENCE, stays=(S.TIME_WAIT,),
     when=lambda tcb, seg, host: _again(tcb, seg, host) and not _is_later(tcb, seg, host),
     cite="tcp_invalid_ratelimit in tcp(7); tcp_timewait_check_oow_rate_limit",
+    unconfirmed="on loopback nothing comes after the last FIN",
 )  # fmt: skip
 def segment_in_time_wait_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """Another such segment was answered a moment ago: two ends must not answer each other for ever."""

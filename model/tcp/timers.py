@@ -148,7 +148,7 @@ def modelled_ns(retries: int, shortest: int, host: Host) -> int:
 @TCP.rule(
     on=TcpEvent.RETRANSMIT_DUE, stays=SYNCHRONIZED,
     when=lambda tcb, host: bool(tcb.unacked) and not _gives_up(tcb, host),
-    cite="RFC 6298 §5.4 to §5.6",
+    cite="RFC 6298 §5.4 to §5.6", unconfirmed="on loopback nothing is lost or late",
 )  # fmt: skip
 def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
     """All that is unacknowledged is taken for lost, the oldest is sent again, and the next wait is twice as long."""

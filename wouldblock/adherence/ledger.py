@@ -194,6 +194,8 @@ def _tests_in(body: list[ast.stmt], prefix: str) -> Iterator[str]:
             yield prefix + node.name
         elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
             yield from _tests_in(node.body, f"{prefix}{node.name}::")
+        elif isinstance(node, ast.Assign) and ast.unparse(node.value).endswith(".TestCase"):  # a Hypothesis machine's
+            yield from (f"{ast.unparse(target)}::runTest" for target in node.targets)
 
 
 def faults(standards: tuple[Standard, ...]) -> list[str]:
