@@ -55,6 +55,8 @@ class Endpoint:
     """Whether `bind` named the local port; one it drew for 0 is given up with the connection (SOCK_BINDPORT_LOCK)."""
     holds_port: bool = False
     """Whether the local port is taken in the host's table of ports."""
+    port_from_connect: bool = False
+    """Whether `connect` drew the local port, which other connections then may share (SOCK_CONNECT_BIND)."""
     reuse_address: bool = False
     error: int = 0
     """The pending error, as an errno; 0 for none."""

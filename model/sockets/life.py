@@ -84,6 +84,21 @@ def connect_where_pair_is_taken(tcb: Tcb, address: Address, host: Host) -> Answe
     return Fail(errno.EADDRNOTAVAIL)
 
 
+def _no_port_left(tcb: Tcb, address: Address, host: Host) -> bool:
+    remote = target(address, tcb.local)
+    ip = host.source_for(remote[0]) if tcb.local[0] == ANY else tcb.local[0]
+    return not (tcb.holds_port or host.ports.any_to_connect(ip, remote, host))
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT, stays=(U,), when=_no_port_left, cite="connect(2), EADDRNOTAVAIL; __inet_hash_connect",
+    unconfirmed="the cross-check never uses up all 28,232 ports",
+)  # fmt: skip
+def connect_finds_no_port(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """Every port of the ephemeral range is bound, or has a connection to the same place: EADDRNOTAVAIL."""
+    return Fail(errno.EADDRNOTAVAIL)
+
+
 @SOCKET.rule(on=LifeEvent.CONNECT, moves={U: G}, cite="connect(2), EINPROGRESS; RFC 9293 §3.10.1")
 def connect_starts(tcb: Tcb, address: Address, host: Host) -> Answer:
     """The attempt begins; the answer is EINPROGRESS even if the handshake is over before connect returns.
@@ -93,7 +108,7 @@ def connect_starts(tcb: Tcb, address: Address, host: Host) -> Answer:
     if tcb.local[0] == ANY:
         tcb.local = (host.source_for(tcb.remote[0]), tcb.local[1])
     if not tcb.holds_port:
-        host.ports.bind_ephemeral(tcb, host)
+        host.ports.bind_to_connect(tcb, host)
     resting = host.connections.get((tcb.local, tcb.remote))
     if resting is not None:
         take_over(tcb, host.tcb(resting), host)

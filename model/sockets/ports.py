@@ -5,22 +5,29 @@ SO_REUSEADDR and, for TCP, neither listens. A TCP connection holds its port unti
 of a listener hold the listener's port with it: which is why a server cannot be started again for a minute without
 SO_REUSEADDR.
 
+A port that `connect` draws is held less firmly. Connections to different places may have the same one, as long as
+everybody who holds it got it by connecting: what must be unique is the pair of ends.
+
 Not here: SO_REUSEPORT, binding to devices.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
 
 from ..choices import EPHEMERAL_PORT
 from ..endpoint import Endpoint
-from ..values.addresses import ANY
+from ..values.addresses import ANY, Address, is_local
 from ..values.constants import TcpState
 
 if TYPE_CHECKING:
+    from ..tcp.block import Tcb
     from ..world.host import Host
+
+_REST_NS = 1_000_000_000
 
 
 @attrs.define(eq=False)
@@ -44,7 +51,7 @@ class Ports:
             self.held[port] = rest
         else:
             del self.held[port]
-        endpoint.holds_port = False
+        endpoint.holds_port = endpoint.port_from_connect = False
 
     def conflicts(self, endpoint: Endpoint, ip: str, port: int, host: Host) -> bool:
         """Whether `endpoint` may not take `port` on `ip` (`inet_csk_bind_conflict`, `udp_lib_lport_inuse`)."""
@@ -67,11 +74,44 @@ class Ports:
 
     def bind_ephemeral(self, endpoint: Endpoint, host: Host) -> bool:
         """Give `endpoint` a free port of the ephemeral range on its own address. False if none is free."""
+        return self._draw(endpoint, host, lambda port: port not in self.held)
+
+    def bind_to_connect(self, tcb: Tcb, host: Host) -> bool:
+        """Give a connection from its own address to its remote end a port that it may have. False if there is none."""
+        ip, remote = tcb.local[0], tcb.remote
+        tcb.port_from_connect = self._draw(tcb, host, lambda port: self._may_connect((ip, port), remote, host))
+        return tcb.port_from_connect
+
+    def any_to_connect(self, ip: str, remote: Address, host: Host) -> bool:
+        """Whether a connection from `ip` to `remote` would find a port."""
+        low, high = host.profile.ephemeral_ports
+        return any(self._may_connect((ip, port), remote, host) for port in range(low, high + 1))
+
+    def _may_connect(self, local: Address, remote: Address, host: Host) -> bool:
+        """Whether a connection may draw this port: nobody who holds it bound it, and no other has the same two ends.
+
+        One that rests in TIME-WAIT makes way on loopback after a second, when timestamps tell the two apart
+        (`__inet_hash_connect`, `tcp_twsk_unique` with tcp_tw_reuse = 2).
+        """
+        if not all(host.endpoints[number].port_from_connect for number in self.held.get(local[1], ())):
+            return False
+        number = host.connections.get((local, remote))
+        if number is None:
+            return True
+        other = host.tcb(number)
+        return (
+            other.state is TcpState.TIME_WAIT
+            and is_local(local[0])
+            and other.ts_recent_ns is not None
+            and host.now_ns >= other.ts_recent_ns + _REST_NS
+        )
+
+    def _draw(self, endpoint: Endpoint, host: Host, may: Callable[[int], bool]) -> bool:
         low, high = host.profile.ephemeral_ports
         first = host.choose(EPHEMERAL_PORT, low, high, None, endpoint.number)
         for offset in range(high - low + 1):
             port = low + (first - low + offset) % (high - low + 1)
-            if port not in self.held:
+            if may(port):
                 endpoint.local = (endpoint.local[0], port)
                 self.hold(endpoint)
                 return True
