@@ -32,7 +32,7 @@ R, E = Recovery, RecoveryEvent
 
 @RECOVERY.rule(
     on=E.ALL_HEARD, moves={R.CWR: R.OPEN}, when=lambda tcb, progress, host: tcb.snd_una != tcb.high_seq,
-    cite="RFC 3168 §6.1.2; tcp_fastretrans_alert", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 3168 §6.1.2; tcp_fastretrans_alert", unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def reduction_is_over(tcb: Tcb, progress: Progress, host: Host) -> None:
     """What was on its way when the reduction began is acknowledged, and more: the window is at the threshold."""
@@ -42,7 +42,7 @@ def reduction_is_over(tcb: Tcb, progress: Progress, host: Host) -> None:
 
 @RECOVERY.rule(
     on=E.ALL_HEARD, stays=(R.RECOVERY,), when=holds_on, cite="RFC 6582 §4; tcp_try_undo_recovery",
-    unconfirmed="on loopback nothing is lost or late",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def recovery_holds_on(tcb: Tcb, progress: Progress, host: Host) -> bool:
     """Without SACK recovery lasts until something is acknowledged that was sent after it began."""
@@ -54,7 +54,7 @@ def recovery_holds_on(tcb: Tcb, progress: Progress, host: Host) -> bool:
 
 @RECOVERY.rule(
     on=E.ALL_HEARD, moves={R.RECOVERY: R.OPEN}, when=needless, cite="RFC 3522 §3.2; RFC 3708",
-    unconfirmed="on loopback nothing is lost or late",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def recovery_was_needless(tcb: Tcb, progress: Progress, host: Host) -> None:
     """Nothing had been lost, only late: the window is what it was."""
@@ -83,7 +83,7 @@ def _original_filled_gap(tcb: Tcb, progress: Progress, host: Host) -> bool:
 @RECOVERY.rule(
     on=E.LATE, stays=(R.RECOVERY,),
     when=lambda tcb, progress, host: _original_filled_gap(tcb, progress, host) and tcb.resent_out > 0,
-    cite="RFC 3522 §3.2; tcp_try_undo_partial", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 3522 §3.2; tcp_try_undo_partial", unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def original_was_late(tcb: Tcb, progress: Progress, host: Host) -> bool:
     """The original filled the gap, but other retransmissions are on their way: nothing more is sent again for now."""
@@ -93,7 +93,7 @@ def original_was_late(tcb: Tcb, progress: Progress, host: Host) -> bool:
 
 @RECOVERY.rule(
     on=E.LATE, moves={R.RECOVERY: R.DISORDER}, when=_original_filled_gap, cite="RFC 3522 §3.2; tcp_try_undo_partial",
-    unconfirmed="on loopback nothing is lost or late",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def recovery_is_taken_back(tcb: Tcb, progress: Progress, host: Host) -> None:
     """The original filled the gap, and nothing that was sent again is on its way: the window is what it was."""
@@ -110,7 +110,7 @@ def _all_twice(tcb: Tcb, progress: Progress, host: Host) -> bool:
 
 @RECOVERY.rule(
     on=E.TOLD_TWICE, stays=(R.OPEN, R.DISORDER, R.RECOVERY), when=_all_twice, cite="RFC 3708; tcp_try_undo_dsack",
-    unconfirmed="on loopback nothing is lost or late",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def all_arrived_twice(tcb: Tcb, progress: Progress, host: Host) -> bool:
     """The peer had everything that was sent again: the window is what it was."""
@@ -124,7 +124,7 @@ def all_arrived_twice(tcb: Tcb, progress: Progress, host: Host) -> bool:
 
 @RECOVERY.rule(
     on=E.LOST, moves={R.CWR: R.RECOVERY}, cite="RFC 6675 §5; tcp_enter_recovery",
-    unconfirmed="on loopback nothing is lost or late",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def loss_shows_in_reduction(tcb: Tcb, progress: Progress | None, host: Host) -> None:
     """Something is lost while the window is being reduced already: it is sent again, and the threshold stays."""
@@ -147,7 +147,7 @@ def loss_shows(tcb: Tcb, progress: Progress | None, host: Host) -> None:
 
 @RECOVERY.rule(
     on=E.SETTLED, moves={R.OPEN: R.DISORDER}, when=lambda tcb, progress, host: not in_order(tcb),
-    cite="RFC 5681 §3.2; tcp_try_keep_open", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 5681 §3.2; tcp_try_keep_open", unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def disorder_shows(tcb: Tcb, progress: Progress, host: Host) -> None:
     """Something arrived behind a gap: what is missing may only be late, and is waited for."""
@@ -157,7 +157,6 @@ def disorder_shows(tcb: Tcb, progress: Progress, host: Host) -> None:
 @RECOVERY.rule(
     on=E.SETTLED, moves={R.DISORDER: R.OPEN, R.RECOVERY: R.OPEN, R.CWR: R.OPEN},
     when=lambda tcb, progress, host: in_order(tcb), cite="tcp_try_keep_open",
-    unconfirmed="on loopback nothing is lost or late",
 )  # fmt: skip
 def order_is_restored(tcb: Tcb, progress: Progress, host: Host) -> None:
     """Nothing is missing any more."""
@@ -166,7 +165,7 @@ def order_is_restored(tcb: Tcb, progress: Progress, host: Host) -> None:
 
 @RECOVERY.rule(
     on=E.SETTLED, moves={R.RECOVERY: R.DISORDER, R.CWR: R.DISORDER}, cite="tcp_try_keep_open",
-    unconfirmed="on loopback nothing is lost or late",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def disorder_remains(tcb: Tcb, progress: Progress, host: Host) -> None:
     """Nothing is lost, but something is still missing."""
@@ -175,7 +174,7 @@ def disorder_remains(tcb: Tcb, progress: Progress, host: Host) -> None:
 
 @RECOVERY.rule(
     on=E.PROBE_ANSWERED, moves={R.OPEN: R.CWR, R.DISORDER: R.CWR, R.CWR: R.CWR},
-    cite="RFC 8985 §7.4; tcp_process_tlp_ack", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 8985 §7.4; tcp_process_tlp_ack",
 )  # fmt: skip
 def tail_probe_filled_gap(tcb: Tcb, progress: Progress, host: Host) -> None:
     """The peer did not have what the tail probe repeated: it had been lost, and the window is reduced."""

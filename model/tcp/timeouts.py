@@ -25,7 +25,8 @@ R, E = Recovery, RecoveryEvent
 
 @RECOVERY.rule(
     on=E.TIMED_OUT, moves={**dict.fromkeys((R.OPEN, R.DISORDER, R.CWR, R.RECOVERY), R.LOSS), R.LOSS: R.LOSS},
-    cite="RFC 5681 §3.1; RFC 6298 §5; RFC 5682 §3.1, step 1", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 5681 §3.1; RFC 6298 §5; RFC 5682 §3.1, step 1",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def everything_is_sent_again(tcb: Tcb, before: Recovery, host: Host) -> None:
     """Nothing was heard for a time-out: the window begins with one segment, and the threshold is new, once."""
@@ -61,7 +62,8 @@ def _originals_acknowledged(tcb: Tcb, progress: Progress, host: Host) -> bool:
 @RECOVERY.rule(
     on=E.AFTER_TIME_OUT, moves={R.LOSS: R.OPEN},
     when=lambda tcb, progress, host: tcb.sack_permitted and _originals_acknowledged(tcb, progress, host),
-    cite="RFC 3522 §3.2; RFC 4015; tcp_try_undo_loss", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 3522 §3.2; RFC 4015; tcp_try_undo_loss",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def time_out_was_needless(tcb: Tcb, progress: Progress, host: Host) -> Resend:
     """What is acknowledged are the originals: the time-out came too early, and the window is what it was."""
@@ -71,7 +73,7 @@ def time_out_was_needless(tcb: Tcb, progress: Progress, host: Host) -> Resend:
 
 @RECOVERY.rule(
     on=E.AFTER_TIME_OUT, stays=(R.LOSS,), when=_originals_acknowledged, cite="RFC 3522 §3.2; tcp_try_undo_loss",
-    unconfirmed="on loopback nothing is lost or late",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def time_out_was_needless_without_sack(tcb: Tcb, progress: Progress, host: Host) -> Resend:
     """The same without SACK: the window is what it was, but duplicates will not be taken for a new loss."""
@@ -81,7 +83,8 @@ def time_out_was_needless_without_sack(tcb: Tcb, progress: Progress, host: Host)
 @RECOVERY.rule(
     on=E.AFTER_TIME_OUT, moves={R.LOSS: R.OPEN},
     when=lambda tcb, progress, host: tcb.time_out_doubted and progress.original and not holds_on(tcb, progress, host),
-    cite="RFC 5682 §3.1, step 3b", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 5682 §3.1, step 3b",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def original_after_time_out(tcb: Tcb, progress: Progress, host: Host) -> Resend:
     """Something has arrived that was sent only once, before the time-out, which therefore came too early."""
@@ -98,7 +101,7 @@ def _may_test(tcb: Tcb, progress: Progress, host: Host) -> bool:
 
 @RECOVERY.rule(
     on=E.AFTER_TIME_OUT, stays=(R.LOSS,), when=_may_test, cite="RFC 5682 §3.1, step 2b",
-    unconfirmed="on loopback nothing is lost or late",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def new_bytes_test_the_time_out(tcb: Tcb, progress: Progress, host: Host) -> Resend:
     """The retransmission was acknowledged: instead of more of them, new bytes go out, and what comes back will tell."""
@@ -109,7 +112,8 @@ def new_bytes_test_the_time_out(tcb: Tcb, progress: Progress, host: Host) -> Res
 @RECOVERY.rule(
     on=E.AFTER_TIME_OUT, moves={R.LOSS: R.OPEN},
     when=lambda tcb, progress, host: tcb.snd_una >= tcb.high_seq and not holds_on(tcb, progress, host),
-    cite="RFC 5681 §3.1; tcp_process_loss", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 5681 §3.1; tcp_process_loss",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def loss_is_over(tcb: Tcb, progress: Progress, host: Host) -> Resend:
     """Everything that was on its way at the time-out is acknowledged."""
@@ -120,7 +124,8 @@ def loss_is_over(tcb: Tcb, progress: Progress, host: Host) -> Resend:
 
 @RECOVERY.rule(
     on=E.AFTER_TIME_OUT, stays=(R.LOSS,), when=lambda tcb, progress, host: tcb.snd_una >= tcb.high_seq,
-    cite="RFC 6582 §4; tcp_try_undo_recovery", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 6582 §4; tcp_try_undo_recovery",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def loss_holds_on(tcb: Tcb, progress: Progress, host: Host) -> Resend:
     """Without SACK it lasts until something is acknowledged that was sent after the time-out."""
@@ -131,7 +136,7 @@ def loss_holds_on(tcb: Tcb, progress: Progress, host: Host) -> Resend:
 
 @RECOVERY.rule(
     on=E.AFTER_TIME_OUT, stays=(R.LOSS,), cite="RFC 5681 §3.1; tcp_process_loss",
-    unconfirmed="on loopback nothing is lost or late",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def loss_recovery_goes_on(tcb: Tcb, progress: Progress, host: Host) -> Resend:
     """Step by step everything is sent again that is not here yet; the window opens as in the beginning."""

@@ -94,7 +94,8 @@ def _fits(tcb: Tcb, buffer: OutBuffer) -> bool:
 
 @TCP.rule(
     on=TcpEvent.REORDERING_DUE, stays=SYNCHRONIZED, when=lambda tcb, host: bool(tcb.unacked),
-    cite="RFC 8985 §6.2, step 5; tcp_rack_reo_timeout", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 8985 §6.2, step 5; tcp_rack_reo_timeout",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def missing_is_taken_for_lost(tcb: Tcb, host: Host) -> None:
     """What is missing could have been late only, and was waited for long enough: it is lost."""
@@ -148,7 +149,8 @@ def modelled_ns(retries: int, shortest: int, host: Host) -> int:
 @TCP.rule(
     on=TcpEvent.RETRANSMIT_DUE, stays=SYNCHRONIZED,
     when=lambda tcb, host: bool(tcb.unacked) and not _gives_up(tcb, host),
-    cite="RFC 6298 §5.4 to §5.6", unconfirmed="on loopback nothing is lost or late",
+    cite="RFC 6298 §5.4 to §5.6",
+    unconfirmed="on loopback only a full receive buffer loses anything",
 )  # fmt: skip
 def oldest_is_sent_again(tcb: Tcb, host: Host) -> None:
     """All that is unacknowledged is taken for lost, the oldest is sent again, and the next wait is twice as long."""
