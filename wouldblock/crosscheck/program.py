@@ -80,7 +80,7 @@ def _expression(op: Operation, made: int) -> str:
     if name == "setbytes":
         name = "setsockopt"
     if name == "ioctl":
-        return f"struct.unpack('i', fcntl.ioctl(s{number}, {args[0]:#x}, bytes(4)))[0]"
+        return f"call(lambda: struct.unpack('i', fcntl.ioctl(s{number}, {args[0]:#x}, bytes(4)))[0])"
     if name in ("send", "sendto"):
         args[0] = f"bytes({args[0]})" if args[0] > 10 else repr(b"x" * args[0])
     written = "".join(f", {_address(a) if isinstance(a, tuple) else a}" for a in args)
