@@ -72,6 +72,7 @@ def shutdown_is_inherited(net):
     server.bind((HERE, 0))
     server.listen(1)
     client = net.socket.create_connection(server.getsockname())
+    net.time.sleep(0.01)  # the client's acknowledgement of that waits for the kernel's next tick
     greeting = client.recv(100)
     accepted, _ = server.accept()
     try:
