@@ -11,7 +11,7 @@ from realnet import NamespaceRefused
 from wouldblock.packetscript.kernel import RunningKernel
 from wouldblock.packetscript.simulation import Simulation
 from wouldblock.peerwalk.playing import ENDS, play
-from wouldblock.peerwalk.steps import Step
+from wouldblock.peerwalk.steps import Sequence, Step
 
 OPEN = (
     "socket(..., SOCK_STREAM, IPPROTO_TCP) = 3",
@@ -35,10 +35,10 @@ SEQUENCES = {
 
 @pytest.mark.parametrize("name", SEQUENCES)
 def test_the_same_segments(name: str) -> None:
-    steps = [Step(10, text) for text in (*OPEN, *SEQUENCES[name])]
+    sequence = Sequence(4, False, tuple(Step(10, text) for text in (*OPEN, *SEQUENCES[name])))
     try:
-        kernel, _ = play(RunningKernel(ENDS), 4, steps)
+        kernel, _ = play(RunningKernel(ENDS), sequence)
     except NamespaceRefused as refusal:
         pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
-    model, _ = play(Simulation(ENDS), 4, steps)
+    model, _ = play(Simulation(ENDS), sequence)
     assert model == kernel

@@ -17,7 +17,7 @@ from wouldblock.packetscript.simulation import Simulation
 from wouldblock.packetscript.syntax import Flag, Tcp
 
 from .playing import ENDS, Player
-from .steps import MS, Spoilt, Step
+from .steps import MS, Sequence, Spoilt, Step
 
 GAPS_MS = (10, 10, 10, 10, 50, 50, 250, 500, 1100)
 CLEAR_BEFORE_MS, CLEAR_AFTER_MS = 8, 45
@@ -104,14 +104,14 @@ class _Peer:
         )
 
 
-def generate(seed: int, length: int) -> tuple[int, list[Step]]:
-    """The descriptor that the steps are about, and `length` steps or a few less."""
+def generate(seed: int, length: int) -> Sequence:
+    """A sequence of `length` steps or a few less. Raises `Beyond` where the model has no answer."""
     dice = Random(seed)
     passive = dice.random() < 0.6
     fd = 4 if passive else 3
     peer = _Peer(dice)
     steps: list[Step] = []
-    player = Player(Simulation(ENDS), fd)
+    player = Player(Simulation(ENDS), fd, stamps=False)
 
     def add(text: str, gap_ms: int | None = None, spoilt: Spoilt = Spoilt.NO) -> None:
         gap = _gap(player, dice.choice(GAPS_MS) if gap_ms is None else gap_ms)
@@ -148,7 +148,7 @@ def generate(seed: int, length: int) -> tuple[int, list[Step]]:
             add(text, spoilt=spoilt)
         else:
             add(_call(dice, fd))
-    return fd, steps
+    return Sequence(fd, False, tuple(steps))
 
 
 def _call(dice: Random, fd: int) -> str:

@@ -8,12 +8,11 @@ Not here: comparing (comparing.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from errno import errorcode
 
 import attrs
 
-from model.values.packets import IpPacket, Tcp
+from model.values.packets import IpPacket, Tcp, Timestamps
 from model.values.results import Block
 from model.values.wire import decode, encode
 from wouldblock.packetscript import parse
@@ -21,10 +20,12 @@ from wouldblock.packetscript.arm import Arm, Ends, Reply
 from wouldblock.packetscript.matching import Connection, comparable, injected, written
 from wouldblock.packetscript.syntax import Flag, Packet, SystemCall
 
-from .steps import MS, Spoilt, Step, spoil
+from .steps import FIRST_STAMP, MS, Sequence, Spoilt, Step, spoil
 
 ENDS = Ends(("192.168.0.1", 8080), ("192.0.2.1", 40_001))
-STAMPS_OFF = "sysctl -q net.ipv4.tcp_timestamps=0"
+STAMPS = "sysctl -q net.ipv4.tcp_timestamps={}"
+BEFORE, AFTER = "(before)", "(after)"
+"""Marks between what was sent while time passed and what was sent in answer to a step."""
 EVENTS = "POLLIN|POLLOUT|POLLPRI|POLLRDHUP"
 
 
@@ -40,13 +41,13 @@ class Seen:
 class Player:
     """An arm that was entered, and the connection on it."""
 
-    def __init__(self, arm: Arm, fd: int) -> None:
+    def __init__(self, arm: Arm, fd: int, stamps: bool) -> None:
         self.arm, self.fd = arm, fd
         self.connection = Connection(ENDS.local, ENDS.remote)
-        self.at_ns = self.late_ns = 0
+        self.at_ns = self.late_ns = self.segments = 0
         self.packets: list[Packet] = []
         """What the party sent in the last step, as the language writes it."""
-        arm.command(STAMPS_OFF)
+        arm.command(STAMPS.format(int(stamps)))
         arm.begin()
         self._looks = tuple(
             parse(f"+0 {text}\n").events[0].action
@@ -91,6 +92,10 @@ class Player:
                     self.connection.our_iss = ip.payload.seq
                 if ip.payload.dst_port == ENDS.remote[1]:
                     self.connection = attrs.evolve(self.connection, local=(ENDS.local[0], ip.payload.src_port))
+                for option in ip.payload.options:
+                    if isinstance(option, Timestamps):
+                        self.connection.stamps[FIRST_STAMP + self.segments] = option.value
+                self.segments += 1
             packet = written(ip, self.connection)
             self.packets.append(packet)
             shown.append(comparable(packet))
@@ -105,15 +110,15 @@ class Player:
         return (*looks, f"tcpi_state {info['tcpi_state'] if info else None}")
 
 
-def play(arm: Arm, fd: int, steps: Sequence[Step]) -> tuple[list[Seen], int]:
-    """`steps` on an arm that was not entered yet, and by how many nanoseconds the latest step was late."""
+def play(arm: Arm, sequence: Sequence) -> tuple[list[Seen], int]:
+    """`sequence` on an arm that was not entered yet, and by how many nanoseconds the latest step was late."""
     with arm:
-        player = Player(arm, fd)
+        player = Player(arm, sequence.fd, sequence.stamps)
         seen = []
-        for step in steps:
+        for step in sequence.steps:
             waited = player.wait(step.gap_ms)
             made = player.make(step)
-            seen.append(attrs.evolve(made, sent=("(before)", *waited, "(after)", *made.sent)))
+            seen.append(attrs.evolve(made, sent=(BEFORE, *waited, AFTER, *made.sent)))
         return seen, player.late_ns
 
 

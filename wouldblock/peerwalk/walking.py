@@ -1,0 +1,194 @@
+"""A range of sequences on both arms, several at once, counted into one report.
+
+A sequence is real time spent waiting, so many run side by side: each in a process of its own, because a user who is not
+root may enter a namespace only while the process has a single thread. A sequence is made from its seed alone, so a
+difference is found again by it.
+
+A sequence that differs while a step was made late runs again, at most `ATTEMPTS` times in all: a kernel that was called
+too late says nothing. One that differs without a measured hold-up is never run again.
+
+Not here: shrinking what differs (shrinking.py), the screen.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.pool import AsyncResult
+
+import attrs
+
+from model.rules import Arrow
+from realnet.namespace import Namespace
+from wouldblock.packetscript.kernel import RunningKernel
+from wouldblock.packetscript.reader import Beyond
+from wouldblock.packetscript.simulation import Simulation
+
+from .comparing import Difference, first_difference, segments
+from .generating import generate
+from .playing import ENDS, Seen, play
+from .report import Found, PeerReport
+from .shrinking import HELD_UP_NS, Shrunk, Trial, attempt, shrink
+from .steps import Sequence
+
+LENGTH = 30
+WORKERS = 12
+ATTEMPTS = 3
+SHRUNK_MOST = 5
+"""So many kinds of difference are shrunk; the others are told as they are."""
+_POLL_S = 0.02
+
+Progress = Callable[[PeerReport], None]
+
+
+class _Counted(list[Arrow]):
+    """A host's trail that counts what is cleared from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fired: Counter[Arrow] = Counter()
+
+    def clear(self) -> None:
+        self.fired.update(self)
+        super().clear()
+
+
+@attrs.frozen
+class Compared:
+    """One sequence, played on both arms. `difference` is None if they were equal."""
+
+    seed: int
+    sequence: Sequence
+    difference: Difference | None
+    segments: int = 0
+    attempts: int = 1
+    late_ns: int = 0
+    rules: Counter[str] = attrs.Factory(Counter)
+    arrows: Counter[str] = attrs.Factory(Counter)
+
+    @property
+    def late(self) -> bool:
+        return self.difference is not None and self.late_ns >= HELD_UP_NS
+
+
+def on_model(sequence: Sequence) -> tuple[list[Seen], Counter[Arrow]]:
+    """What the model shows, and the arrows that fired. Raises `Beyond` where it has no answer."""
+    arm = Simulation(ENDS)
+    trail = arm.host.trail = _Counted()
+    seen, _ = play(arm, sequence)
+    trail.clear()
+    return seen, trail.fired
+
+
+def compare(seed: int, length: int = LENGTH) -> Compared:
+    """The sequence of this seed on both arms. Raises `realnet.NamespaceRefused`."""
+    try:
+        sequence = generate(seed, length)
+        model, fired = on_model(sequence)
+    except Beyond as beyond:
+        return Compared(seed, Sequence(3, False, ()), Difference("the model has no answer", 0, beyond.what, ""))
+    plays, found, late_ns = 0, None, HELD_UP_NS
+    while plays == 0 or (found is not None and late_ns >= HELD_UP_NS and plays < ATTEMPTS):
+        kernel, late_ns = play(RunningKernel(ENDS), sequence)
+        found = first_difference(sequence, model, kernel)
+        plays += 1
+    if found is not None:
+        return Compared(seed, sequence, found, 0, plays, late_ns)
+    arrows: Counter[str] = Counter()
+    rules: Counter[str] = Counter()
+    for arrow, times in fired.items():
+        arrows[arrow.key] += times
+        if arrow.machine == arrow.rule.machine:
+            rules[arrow.rule.name] += times
+    return Compared(seed, sequence, None, segments(model), plays, late_ns, rules, arrows)
+
+
+def walk(
+    seed: int = 1, sequences: int | None = None, seconds: float | None = None, progress: Progress | None = None,
+    length: int = LENGTH, workers: int = WORKERS, shrinking: bool = True,
+) -> PeerReport:  # fmt: skip
+    """Play sequences with the seeds `seed`, `seed` + 1, … until `sequences` were begun or `seconds` have passed,
+    whichever comes first; those begun are played to their end.
+
+    `progress` is called some times a second with the report so far. Ctrl-C ends the walk and the report says so.
+    Raises `realnet.NamespaceRefused` where no private namespace may be made.
+    """
+    report = PeerReport(seed)
+    began = time.monotonic()
+    context = get_context("fork")
+    with context.Pool(workers, _work_quietly) as pool:
+        report.kernel, report.settings = pool.apply(_facts)
+        running: dict[int, AsyncResult[Compared]] = {}
+        following = seed
+        differing: list[Compared] = []
+
+        def goes_on() -> bool:
+            enough = sequences is not None and following >= seed + sequences
+            return not enough and (seconds is None or time.monotonic() - began < seconds)
+
+        def try_all(trials: list[Trial]) -> list[Difference | None]:
+            return pool.starmap(attempt, trials, chunksize=1)
+
+        try:
+            while goes_on() or running:
+                while len(running) < workers and goes_on():
+                    running[following] = pool.apply_async(compare, (following, length))
+                    following += 1
+                for each in [number for number, result in running.items() if result.ready()]:
+                    _count(report, running.pop(each).get(), differing)
+                report.seconds = time.monotonic() - began
+                if progress is not None:
+                    progress(report)
+                time.sleep(_POLL_S)
+            if shrinking:
+                first = {d.kind: each for each in reversed(differing) if (d := each.difference) and each.sequence.steps}
+                chosen = list(first.values())[:SHRUNK_MOST]
+                for one in chosen:
+                    assert one.difference is not None
+                    _tell(report, one, shrink(one.sequence, one.difference, try_all))
+        except KeyboardInterrupt:
+            report.interrupted = True
+    report.seconds = time.monotonic() - began
+    report.differences.sort(key=lambda each: each.seed)
+    return report
+
+
+def _work_quietly() -> None:
+    """Ctrl-C is the parent's affair."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _facts() -> tuple[str, dict[str, str]]:
+    """The kernel's release and its settings."""
+    with Namespace() as namespace:
+        return namespace.kernel, namespace.settings
+
+
+def _count(report: PeerReport, one: Compared, differing: list[Compared]) -> None:
+    report.sequences += 1
+    report.steps += len(one.sequence.steps)
+    report.repeated += one.attempts - 1
+    if one.difference is None:
+        report.equal += 1
+        report.segments += one.segments
+        report.rules.update(one.rules)
+        report.arrows.update(one.arrows)
+    elif one.late:
+        report.late += 1
+    else:
+        differing.append(one)
+        report.differences.append(_found(one.seed, one.sequence, one.difference))
+
+
+def _found(seed: int, sequence: Sequence, found: Difference, script: str = "", again: bool | None = None) -> Found:
+    steps = [str(step) for step in sequence.steps[: found.step + 1]]
+    return Found(seed, found.kind, steps[-1] if steps else "", found.model, found.kernel, steps, script, again)
+
+
+def _tell(report: PeerReport, one: Compared, shrunk: Shrunk) -> None:
+    """Put the shrunk sequence in the place of the one that was found."""
+    at = next(at for at, each in enumerate(report.differences) if each.seed == one.seed)
+    report.differences[at] = _found(one.seed, shrunk.sequence, shrunk.difference, shrunk.script, shrunk.again)
