@@ -79,12 +79,17 @@ def _running_words(report: Report, elapsed_s: float) -> str:
 
 def print_report(console: Console, report: Report) -> None:
     """Everything that was found, from the verdict to the last contradiction."""
-    fired, silent = split(report.rules)
-    _print_fired(console, fired, report.rules)
-    _print_silent(console, silent)
+    print_rules(console, report.rules)
     _print_choices(console, report)
     _print_contradictions(console, report.contradictions)
     paragraph(console, summary(report))
+
+
+def print_rules(console: Console, counts: Mapping[str, int]) -> None:
+    """The rules with how often the kernel confirmed each, and those it did not."""
+    fired, silent = split(counts)
+    _print_fired(console, fired, counts)
+    _print_silent(console, silent)
 
 
 def summary(report: Report) -> Text:

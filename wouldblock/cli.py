@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wouldblock import files, scripts, verbs
+from wouldblock import files, peerchecking, scripts, verbs
 from wouldblock.front import Front, Stop, make_text_safe
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -93,6 +93,8 @@ def cli() -> None:
 @click.option(
     "--out", type=click.Path(), metavar="DIR", help="Where the report and the diagrams go.  [default: build/report]"
 )  # fmt: skip
+@click.option("--peer", is_flag=True, help="Play a scripted peer's segments instead of random calls on loopback.")
+@click.option("--sequences", type=click.IntRange(min=1), metavar="N", help="With --peer: stop after N sequences.")
 @_define_option
 @_json_option("the report")
 def check(
@@ -101,6 +103,8 @@ def check(
     seconds: float | None,
     seed: int,
     out: str | None,
+    peer: bool,
+    sequences: int | None,
     defines: tuple[str, ...],
     json_file: str | None,
 ) -> int:
@@ -108,6 +112,10 @@ def check(
 
     Without a file: random calls on both, and every answer compared. Ctrl-C ends it early and prints what was found so
     far.
+
+    With --peer: random calls of one party and random segments of a scripted peer, many sequences at once in real time,
+    and every segment that the party sends compared. What differs is shrunk to a packet script. It takes --seed, --time
+    or --sequences, and --json.
 
     With FILE.py: each scenario in it, a function of one parameter named net, runs on both arms and is shown side by
     side, call by call, with the rules behind every answer. FILE.py::NAME runs that one.
@@ -120,9 +128,19 @@ def check(
     Examples:
       wouldblock check --time 30
       wouldblock check --calls 100000 --seed 7 --json report.json
+      wouldblock check --peer --sequences 100 --seed 7
       wouldblock check examples/connecting.py::refused_then_asked_again
       wouldblock check tests/scripts/nagle.pkt tests/scripts/zero_window.pkt
     """
+    if peer:
+        for option, is_given in (("--calls", calls is not None), ("--out", out is not None), ("--define", defines)):
+            if is_given:
+                raise Stop(f"{option} says nothing about the walk with a scripted peer: leave it or --peer out.")
+        if targets:
+            raise Stop(f"--peer makes its own sequences and takes no file: leave out one of --peer and {targets[0]}.")
+        return peerchecking.check(sequences, seconds, seed, json_file)
+    if sequences is not None:
+        raise Stop("--sequences belongs to the walk with a scripted peer: say --peer too, or leave it out.")
     if not targets:
         if defines:
             raise Stop("--define belongs to packet scripts and says nothing about the random check: leave it out.")

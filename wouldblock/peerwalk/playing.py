@@ -18,7 +18,8 @@ from model.values.wire import decode, encode
 from wouldblock.packetscript import parse
 from wouldblock.packetscript.arm import Arm, Ends, Reply
 from wouldblock.packetscript.matching import Connection, comparable, injected, written
-from wouldblock.packetscript.syntax import Flag, Packet, SystemCall
+from wouldblock.packetscript.syntax import Flag, Packet, Range, SystemCall
+from wouldblock.packetscript.syntax import Tcp as Written
 
 from .steps import FIRST_STAMP, MS, Sequence, Spoilt, Step, spoil
 
@@ -98,7 +99,7 @@ class Player:
                 self.segments += 1
             packet = written(ip, self.connection)
             self.packets.append(packet)
-            shown.append(comparable(packet))
+            shown.append(comparable(_with_plain_zero(packet, ip)))
         return tuple(shown)
 
     def _state(self) -> tuple[str, ...]:
@@ -108,6 +109,16 @@ class Player:
             looks.append(_shown(self.arm.call(action).reply()))
         info = self.arm.info(self.fd)
         return (*looks, f"tcpi_state {info['tcpi_state'] if info else None}")
+
+
+def _with_plain_zero(packet: Packet, ip: IpPacket) -> Packet:
+    """A reset that answers what acknowledged nothing has the number 0 itself, wherever the connection's numbers begin
+    (RFC 9293 §3.5.2).
+    """
+    if not isinstance(ip.payload, Tcp) or ip.payload.seq or not ip.payload.flags & Flag.RST:
+        return packet
+    assert isinstance(packet.content, Written)
+    return attrs.evolve(packet, content=attrs.evolve(packet.content, data=Range(0, 0)))
 
 
 def play(arm: Arm, sequence: Sequence) -> tuple[list[Seen], int]:

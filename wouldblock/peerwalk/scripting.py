@@ -13,7 +13,10 @@ from __future__ import annotations
 
 import attrs
 
+from wouldblock.packetscript import parse
+from wouldblock.packetscript.outcome import Verdict
 from wouldblock.packetscript.printing import show_packet
+from wouldblock.packetscript.running import run
 from wouldblock.packetscript.simulation import Simulation
 from wouldblock.packetscript.syntax import Packet, SystemCall, Tcp, Timestamps
 
@@ -23,7 +26,9 @@ from .steps import FIRST_STAMP, MS, Sequence
 
 
 def script(sequence: Sequence, found: Difference) -> str:
-    """The steps up to the difference as a script; empty if one of them is spoilt."""
+    """The steps up to the difference as a script; empty if one of them is spoilt, or the script does not say what
+    happened.
+    """
     steps = sequence.steps[: found.step + 1]
     if any(step.spoilt for step in steps):
         return ""
@@ -48,7 +53,8 @@ def script(sequence: Sequence, found: Difference) -> str:
         if found.kind.startswith("look: "):
             lines += [f"{now} {text}" for text in _looks(sequence.fd, seen.state)]
     lines.append(f"{_time(player.at_ns + 3 * MS)} > nothing")
-    return "".join(f"{line}\n" for line in lines)
+    text = "".join(f"{line}\n" for line in lines)
+    return text if run(parse(text), "sequence").verdict is Verdict.PASSED else ""
 
 
 def _expected(packets: list[Packet], first: int) -> list[str]:

@@ -2,13 +2,15 @@
 
 What lies behind the difference goes first. Then parts are left out, halves before quarters before single steps; those
 of one size are tried at once, for each is played in real time on the kernel. The time of a step that is left out
-passes all the same, so the others stay as far from every timer as they were. The number of plays is bounded.
+passes all the same, so the others stay as far from every timer as they were. The number of plays and their time are
+bounded.
 
 Not here: which sequences (walking.py), the script (scripting.py).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 import attrs
@@ -22,9 +24,11 @@ from .playing import ENDS, play
 from .scripting import script
 from .steps import Sequence, Step
 
-MOST_PLAYS = 120
+MOST_PLAYS, MOST_SECONDS = 120, 20.0
 HELD_UP_NS = 4_000_000
 """As much as a step may be late: a tick of the kernel. Timers are kept farther away than that (generating.py)."""
+OPENING = 2
+"""So many steps stay: a socket that does not block."""
 
 Trial = tuple[Sequence, str]
 TryAll = Callable[[list[Trial]], Iterable[Difference | None]]
@@ -53,15 +57,19 @@ def attempt(sequence: Sequence, kind: str) -> Difference | None:
 
 
 def shrink(sequence: Sequence, found: Difference, try_all: TryAll) -> Shrunk:
-    """`sequence` with as few steps as show the difference `found`, within `MOST_PLAYS` plays."""
+    """`sequence` with as few steps as show the difference `found`, within `MOST_PLAYS` plays and
+    about `MOST_SECONDS`.
+    """
+    until = time.monotonic() + MOST_SECONDS
     kind, steps = found.kind, sequence.steps[: found.step + 1]
     best = attrs.evolve(sequence, steps=steps)
     (again,) = try_all([(best, kind)])
     if again is None:
         return Shrunk(best, found, again=False)
     size, plays = max(len(steps) // 2, 1), 1
-    while plays < MOST_PLAYS:
-        parts = [range(low, min(low + size, len(best.steps) - 1)) for low in range(0, len(best.steps) - 1, size)]
+    while plays < MOST_PLAYS and time.monotonic() < until:
+        last = len(best.steps) - 1
+        parts = [range(low, min(low + size, last)) for low in range(OPENING, last, size)]
         trials = [(without(best, [part]), kind) for part in parts]
         plays += len(trials)
         ways = [
@@ -76,7 +84,7 @@ def shrink(sequence: Sequence, found: Difference, try_all: TryAll) -> Shrunk:
         if ways:
             _, best, found = ways[0]
             best = attrs.evolve(best, steps=best.steps[: found.step + 1])
-        elif size == 1:
+        elif size == 1 or not parts:
             break
         size = max(min(size // (1 if ways else 2), len(best.steps) // 2), 1)
     return Shrunk(best, found, again=True, script=script(best, found))
