@@ -285,8 +285,9 @@ class Tcb(Endpoint):
     transmitted_ns: int = -(1 << 60)
     """When the last segment of any kind was sent."""
     transmissions: int = 0
-    newest_arrived: int = 0
-    """How many buffers were sent, and which of these transmissions is the latest that is known to have arrived."""
+    newest_arrived: tuple[int, int] = (0, 0)
+    """How many buffers were sent, and which of these transmissions is the latest that is known to have arrived, and up
+    to which number, for the parts of a buffer that was cut count as sent together."""
     newest_trip_ns: int = 0
     """How long the last one's acknowledgement took."""
     newest_is_news: bool = False

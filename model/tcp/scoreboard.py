@@ -173,7 +173,7 @@ def _arrived(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     if (buffer.sent_again or buffer.resent) and trip_ns < (tcb.shortest_us or 0) * 1000:
         return
     tcb.newest_is_news, tcb.newest_trip_ns = True, trip_ns
-    tcb.newest_arrived = max(tcb.newest_arrived, buffer.order)
+    tcb.newest_arrived = max(tcb.newest_arrived, (buffer.order, buffer.end))
 
 
 def _was_needless(tcb: Tcb, buffer: OutBuffer, progress: Progress) -> bool:
@@ -406,7 +406,7 @@ def find_lost(tcb: Tcb, host: Host) -> int:
     slack_ns = _slack_ns(tcb)
     longest_ns = 0
     for buffer in tcb.unacked:
-        if buffer.sacked or (buffer.lost and not buffer.resent) or buffer.order >= tcb.newest_arrived:
+        if buffer.sacked or (buffer.lost and not buffer.resent) or (buffer.order, buffer.end) >= tcb.newest_arrived:
             continue
         wait_ns = lost_in_ns(tcb, buffer, slack_ns, host)
         if wait_ns <= 0:
