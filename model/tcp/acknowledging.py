@@ -51,13 +51,10 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
     """What every acceptable acknowledgement brings (`tcp_ack`)."""
     progress = _begin(tcb, segment)
     progress.advanced = segment.ack > tcb.snd_una
-    timestamps.note(tcb, segment, host)
-    _note_receivers_trip(tcb, segment, host)
-    progress.news = progress.advanced or segment.seq != segment.end
     if not tcb.predicted:
-        progress.news = _update_window(tcb, segment, host) or progress.news
-    else:
-        tcb.snd_wl1 = segment.seq
+        note_stamps(tcb, segment, host)
+    progress.news = progress.advanced or segment.seq != segment.end
+    progress.news = _update_window(tcb, segment, host) or progress.news
     tcb.snd_una = segment.ack
     if segment.sack and tcb.sack_permitted:
         _note_sack(tcb, segment, progress, host)
@@ -150,13 +147,13 @@ def says_nothing_new(tcb: Tcb, segment: Segment) -> bool:
 )  # fmt: skip
 def text_is_all_there_is(tcb: Tcb, segment: Segment, host: Host) -> None:
     """It brings text and repeats the last acknowledgement: nothing is asked of what is on its way, or waits."""
-    timestamps.note(tcb, segment, host)
-    _note_receivers_trip(tcb, segment, host)
     tcb.snd_wl1 = segment.seq
 
 
-def _note_receivers_trip(tcb: Tcb, segment: Segment, host: Host) -> None:
-    if tcb.timestamps and segment.timestamps and segment.timestamps[1] and segment.data:
+def note_stamps(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Note the timestamp that is to be echoed, and what the echo tells of the way back (`tcp_rcv_rtt_measure_ts`)."""
+    timestamps.note(tcb, segment, host)
+    if tcb.timestamps and segment.timestamps:
         full = segment.end - segment.seq >= tcb.rcv_mss
         note_echo_trip(tcb, segment.timestamps[1], full, timestamps.round_trip_ns(tcb, segment, host))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
 from . import order
-from .acknowledging import says_nothing_new
+from .acknowledging import note_stamps, says_nothing_new
 from .block import Tcb
 from .machine import REQUEST, TCP, RequestEvent, TcpEvent
 from .timestamps import is_behind
@@ -37,12 +37,14 @@ SYNCHRONIZED_PHASES: Phases = (
     E.SEGMENT_TIMESTAMP, E.SEGMENT_SEQUENCE, E.SEGMENT_RESET, E.SEGMENT_SYN, E.SEGMENT_ACK, E.SEGMENT_MEMORY,
     E.SEGMENT_TEXT, E.SEGMENT_FIN, E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
 )  # fmt: skip
-PREDICTED_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_MEMORY, E.SEGMENT_TEXT, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
-"""What is left to ask of a segment that is as foreseen."""
+PREDICTED_PHASES: Phases = (E.SEGMENT_TEXT, E.SEGMENT_ACK, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
+"""What is left to ask of a segment that is as foreseen: its text first, so that what is sent for its acknowledgement
+acknowledges the text too.
+"""
 TEXT_ONLY_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_ANSWER)
 """And of one that, besides, acknowledges nothing new."""
-BARE_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
-"""And of one that brings no text."""
+BARE_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_PUSH)
+"""And of one that brings no text: whether an acknowledgement is due is not asked."""
 _ESTABLISHED, _FIN_PHASE = S.ESTABLISHED, E.SEGMENT_FIN
 
 
@@ -53,6 +55,7 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
         return
     tcb.predicted = tcb.predicts and _is_predicted(tcb, segment, host)
     if tcb.predicted:
+        note_stamps(tcb, segment, host)
         phases = _foreseen(tcb, segment)
     else:
         phases = PHASES.get(tcb.state, SYNCHRONIZED_PHASES)
@@ -91,8 +94,9 @@ def _is_predicted(tcb: Tcb, segment: Segment, host: Host) -> bool:
         and segment.flags & ~_PSH == _ACK
         and segment.window == tcb.snd_wnd
         and segment.seq == tcb.rcv_nxt
-        and segment.ack <= tcb.snd_nxt
+        and tcb.snd_una <= segment.ack <= tcb.snd_nxt
         and tcb.timestamps == (segment.timestamps is not None)
+        and not segment.sack
         and not is_behind(tcb, segment, host, 0)
         and (not segment.data or segment.truesize <= -(tcb.rmem + tcb.wmem) % host.profile.page)
     )

@@ -33,7 +33,7 @@ def look(tcb: Tcb, progress: Progress, host: Host) -> Resend:
     trail = host.trail
     if not tcb.in_flight:
         tcb.sacked_out = 0
-    if tcb.unacked and tcb.unacked[0].sacked:
+    if progress.advanced and tcb.unacked and tcb.unacked[0].sacked:
         _wait_for_reneging(tcb, host)
         progress.timer_is_set = True
         return Resend.NOTHING

@@ -241,21 +241,35 @@ def trim(tcb: Tcb, run: OutBuffer) -> None:
 
 
 def note_sack(tcb: Tcb, blocks: tuple[Run, ...], ack: int, progress: Progress, host: Host) -> None:
-    """Mark what the peer has out of order. A first block below the acknowledgement, or within the second, tells what
-    arrived twice (RFC 2883; `tcp_sacktag_write_queue`).
+    """Mark what the peer has out of order, in the order of its numbers. A first block below the acknowledgement, or
+    within the second, tells what arrived twice (RFC 2883; `tcp_sacktag_write_queue`).
     """
     first = blocks[0]
     twice = first[0] < ack or (len(blocks) > 1 and blocks[1][0] <= first[0] and first[1] <= blocks[1][1])
-    if twice:
-        twice = _note_twice(tcb, first, progress)
-    for index, (begin, end) in enumerate(blocks):
-        if twice and not index:
-            continue
-        if begin < end <= tcb.snd_nxt and begin >= tcb.snd_una:
-            _note_block(tcb, begin, end, progress, host)
+    twice = twice and _note_twice(tcb, first, progress)
+    if ack < progress.una - tcb.max_window:
+        return
+    told = [(*block, twice and not index) for index, block in enumerate(blocks)]
+    for begin, end, again in sorted(told, key=lambda block: block[0]):
+        if end > progress.una and _is_sensible(tcb, begin, end, again):
+            _note_block(tcb, begin, end, again, progress, host)
+
+
+def _is_sensible(tcb: Tcb, begin: int, end: int, again: bool) -> bool:
+    """Whether a block may be meant: it lies in what is on its way, behind its first byte, which is missing; or it tells
+    of what arrived again since the window was reduced (`tcp_is_sackblock_valid`).
+    """
+    if not begin < end <= tcb.snd_nxt or begin >= tcb.snd_nxt:
+        return False
+    if begin > tcb.snd_una:
+        return True
+    if not again or tcb.undo_marker is None or end > tcb.snd_una:
+        return False
+    return begin >= tcb.undo_marker or (end > tcb.undo_marker and begin >= end - tcb.max_window)
 
 
 def _note_twice(tcb: Tcb, block: Run, progress: Progress) -> bool:
+    """Count what arrived twice. Returns whether it is to be believed (`tcp_check_dsack`)."""
     length = block[1] - block[0]
     if not 0 < length <= tcb.max_window:
         return False
@@ -271,47 +285,47 @@ def _note_twice(tcb: Tcb, block: Run, progress: Progress) -> bool:
     tcb.delivered += segments
     if tcb.undo_marker is not None and tcb.undo_resent > 0 and tcb.undo_marker < block[1] <= progress.una:
         tcb.undo_resent = max(0, tcb.undo_resent - segments)
-    for buffer in tcb.unacked:
-        if block[0] <= buffer.seq and buffer.end <= block[1]:
-            _note_buffer_twice(tcb, buffer, progress)
     return True
 
 
-def _note_buffer_twice(tcb: Tcb, buffer: OutBuffer, progress: Progress) -> None:
-    if not (buffer.sent_again or buffer.resent):
-        return
-    if tcb.undo_marker is not None and tcb.undo_resent > 0 and buffer.end > tcb.undo_marker:
-        tcb.undo_resent = max(0, tcb.undo_resent - buffer.segments)
-    if buffer.sacked and (progress.lowest is None or buffer.seq < progress.lowest):
-        progress.lowest = buffer.seq
-    if buffer.resent:
-        mark(tcb, buffer, resent=False)
-
-
-def _note_block(tcb: Tcb, begin: int, end: int, progress: Progress, host: Host) -> None:
+def _note_block(tcb: Tcb, begin: int, end: int, again: bool, progress: Progress, host: Host) -> None:
     at = 0
     while at < len(tcb.unacked):
         buffer = tcb.unacked[at]
         at += 1
         if buffer.seq >= end:
             break
-        if buffer.sacked or buffer.end <= begin:
+        if buffer.end <= begin:
             continue
         if buffer.seq < begin:
-            first = -(-(begin - buffer.seq) // tcb.mss) * tcb.mss
-            if buffer.segments > 1 and first < len(buffer.data):
+            first = -(-(begin - buffer.seq) // buffer.cut) * buffer.cut if buffer.segments > 1 else 0
+            if 0 < first < len(buffer.data):
                 cut_unacked(tcb, buffer, first, host)
             continue
         if buffer.end > end:
-            if buffer.segments == 1 or end - buffer.seq < tcb.mss:
-                continue
-            cut_unacked(tcb, buffer, (end - buffer.seq) // tcb.mss * tcb.mss, host)
+            if buffer.segments == 1 or end - buffer.seq < buffer.cut:
+                break
+            cut_unacked(tcb, buffer, (end - buffer.seq) // buffer.cut * buffer.cut, host)
+        _note_buffer(tcb, buffer, again, progress, host)
+
+
+def _note_buffer(tcb: Tcb, buffer: OutBuffer, again: bool, progress: Progress, host: Host) -> None:
+    """The peer has this buffer, or has it `again` (`tcp_sacktag_one`)."""
+    if again and (buffer.sent_again or buffer.resent):
+        if tcb.undo_marker is not None and tcb.undo_resent > 0 and buffer.end > tcb.undo_marker:
+            tcb.undo_resent = max(0, tcb.undo_resent - buffer.segments)
+        if buffer.sacked and (progress.lowest is None or buffer.seq < progress.lowest):
+            progress.lowest = buffer.seq
+    if buffer.end <= tcb.snd_una:
+        return
+    if not buffer.sacked:
         _note_sacked(tcb, buffer, progress, host)
+    if again and buffer.resent:
+        mark(tcb, buffer, resent=False)
 
 
 def _note_sacked(tcb: Tcb, buffer: OutBuffer, progress: Progress, host: Host) -> None:
-    if not _was_needless(tcb, buffer, progress):
-        _arrived(tcb, buffer, host)
+    _arrived(tcb, buffer, host)
     if not (buffer.sent_again or buffer.resent):
         if buffer.seq < progress.highest and (progress.lowest is None or buffer.seq < progress.lowest):
             progress.lowest = buffer.seq
