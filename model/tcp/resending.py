@@ -141,6 +141,7 @@ def resend_lost(tcb: Tcb, host: Host) -> None:
     at = 0
     first = tcb.unacked[0] if tcb.unacked else None
     rearm = False
+    longest = congestion.run_length(tcb, current_mss(tcb), host.profile.run_max, 2)
     while at < len(tcb.unacked) and tcb.lost_out > tcb.resent_out:
         room = tcb.cwnd - tcb.pipe
         if room <= 0:
@@ -149,7 +150,7 @@ def resend_lost(tcb: Tcb, host: Host) -> None:
         at += 1
         if not buffer.lost or buffer.resent or buffer.sacked:
             continue
-        if not send_again(tcb, buffer, room, host):
+        if not send_again(tcb, buffer, min(room, longest), host):
             break
         if congestion.reduces(tcb):
             tcb.prr_out += buffer.segments
@@ -188,12 +189,11 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
     if size > room:
         size = room // mss * mss or room
     if len(buffer.data) > size:
-        scoreboard.cut_unacked(tcb, buffer, size, host)
+        scoreboard.cut_unacked(tcb, buffer, size, mss, host)
     else:
-        scoreboard.count_anew(tcb, buffer)
+        scoreboard.count_anew(tcb, buffer, mss)
         if len(buffer.data) < min(room, mss) and not host.owns(tcb.remote[0]):
             scoreboard.join_following(tcb, buffer, min(room, mss), host)
-    buffer.cut = mss
     note_sent(tcb, buffer, host)
     resend(tcb, buffer, host)
     tcb.resent += buffer.segments

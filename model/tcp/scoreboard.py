@@ -105,12 +105,21 @@ def lose(tcb: Tcb, buffer: OutBuffer) -> None:
     mark(tcb, buffer, lost=True, resent=False)
 
 
-def cut_unacked(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> OutBuffer:
-    """Make two buffers of one that was sent, the second behind `at` bytes; both count as what the one was."""
+def _count_segments(buffer: OutBuffer, mss: int) -> int:
+    """A buffer is made of segments of `mss` bytes. Returns how many more it is than before (`tcp_set_skb_tso_segs`)."""
+    before, buffer.cut = buffer.segments, mss
+    buffer.segments = -(-len(buffer.data) // mss) or 1
+    return buffer.segments - before
+
+
+def cut_unacked(tcb: Tcb, buffer: OutBuffer, at: int, mss: int, host: Host) -> OutBuffer:
+    """Make two buffers of one that was sent, the second behind `at` bytes, each of segments of `mss` bytes; both count
+    as what the one was (`tcp_fragment`).
+    """
     before = buffer.segments
     rest = memory.split(tcb, buffer, at, host)
     for part in (buffer, rest):
-        part.segments = -(-len(part.data) // tcb.mss) or 1
+        _count_segments(part, mss)
     rest.sent_ns, rest.order, rest.sent_again = buffer.sent_ns, buffer.order, buffer.sent_again
     rest.sacked, rest.lost, rest.resent = buffer.sacked, buffer.lost, buffer.resent
     more = buffer.segments + rest.segments - before
@@ -121,11 +130,10 @@ def cut_unacked(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> OutBuffer:
     return rest
 
 
-def count_anew(tcb: Tcb, buffer: OutBuffer) -> None:
-    """How many segments it is now: they may have become smaller since it was sent (`tcp_set_skb_tso_segs`)."""
-    more = (-(-len(buffer.data) // tcb.mss) or 1) - buffer.segments
+def count_anew(tcb: Tcb, buffer: OutBuffer, mss: int) -> None:
+    """How many segments it is now: they may have become smaller since it was sent."""
+    more = _count_segments(buffer, mss)
     if more:
-        buffer.segments += more
         _count(tcb, buffer, more)
         tcb.in_flight += more
 
@@ -190,22 +198,25 @@ def acknowledge(tcb: Tcb, progress: Progress, host: Host) -> None:
     """Take off the list what is acknowledged (`tcp_clean_rtx_queue`)."""
     while tcb.unacked and tcb.unacked[0].seq < tcb.snd_una:
         buffer = tcb.unacked[0]
-        whole = buffer.end <= tcb.snd_una
-        segments = buffer.segments
-        if not whole:
-            if segments == 1:
-                break
-            segments -= -(-(buffer.end - tcb.snd_una) // tcb.mss)
-            if segments <= 0:
-                break
-        _note_acknowledged(tcb, buffer, segments, progress, host)
-        if not whole:
-            trim(tcb, buffer)
+        if buffer.end > tcb.snd_una:
+            if buffer.segments > 1:
+                _acknowledge_part(tcb, buffer, progress, host)
             break
+        _note_acknowledged(tcb, buffer, buffer.segments, progress, host)
         tcb.unacked.popleft()
         _count(tcb, buffer, -buffer.segments)
         tcb.in_flight -= buffer.segments
         memory.let_go(tcb, buffer, host)
+
+
+def _acknowledge_part(tcb: Tcb, buffer: OutBuffer, progress: Progress, host: Host) -> None:
+    """The beginning of a run is acknowledged; what counts is whole segments (`tcp_tso_acked`)."""
+    before = buffer.segments
+    left = len(buffer.data) - (tcb.snd_una - buffer.seq)
+    segments = before - (-(-left // buffer.cut) or 1)
+    if segments:
+        _note_acknowledged(tcb, buffer, segments, progress, host)
+    trim(tcb, buffer)
 
 
 def _note_acknowledged(tcb: Tcb, buffer: OutBuffer, segments: int, progress: Progress, host: Host) -> None:
@@ -229,15 +240,14 @@ def _note_acknowledged(tcb: Tcb, buffer: OutBuffer, segments: int, progress: Pro
 def trim(tcb: Tcb, run: OutBuffer) -> None:
     """The beginning of a buffer is acknowledged: that is done (`tcp_trim_head`)."""
     done = tcb.snd_una - run.seq
-    before = run.segments
     del run.data[:done]
     run.seq += done
-    run.segments = -(-len(run.data) // tcb.mss) or 1
     run.pages = memory.cut(run.pages, done)[1]
     run.truesize -= done
     tcb.wmem -= done
-    _count(tcb, run, run.segments - before)
-    tcb.in_flight += run.segments - before
+    more = _count_segments(run, run.cut) if run.segments > 1 else 0
+    _count(tcb, run, more)
+    tcb.in_flight += more
 
 
 def note_sack(tcb: Tcb, blocks: tuple[Run, ...], ack: int, progress: Progress, host: Host) -> None:
@@ -300,12 +310,12 @@ def _note_block(tcb: Tcb, begin: int, end: int, again: bool, progress: Progress,
         if buffer.seq < begin:
             first = -(-(begin - buffer.seq) // buffer.cut) * buffer.cut if buffer.segments > 1 else 0
             if 0 < first < len(buffer.data):
-                cut_unacked(tcb, buffer, first, host)
+                cut_unacked(tcb, buffer, first, buffer.cut, host)
             continue
         if buffer.end > end:
             if buffer.segments == 1 or end - buffer.seq < buffer.cut:
                 break
-            cut_unacked(tcb, buffer, (end - buffer.seq) // buffer.cut * buffer.cut, host)
+            cut_unacked(tcb, buffer, (end - buffer.seq) // buffer.cut * buffer.cut, buffer.cut, host)
         _note_buffer(tcb, buffer, again, progress, host)
 
 
@@ -441,7 +451,7 @@ def find_lost_by_count(tcb: Tcb, advanced: bool, host: Host) -> None:
     if first.lost:
         return
     if first.segments > 1 and len(first.data) > tcb.mss:
-        cut_unacked(tcb, first, tcb.mss, host)
+        cut_unacked(tcb, first, tcb.mss, tcb.mss, host)
     lose(tcb, first)
 
 

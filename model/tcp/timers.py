@@ -79,9 +79,10 @@ def _probe(tcb: Tcb, host: Host) -> bool:
         push_pending(tcb, host, nagle=False, probe=True)
         return tcb.in_flight > before
     run = tcb.unacked[-1]
-    at = (run.segments - 1) * current_mss(tcb)
+    mss = current_mss(tcb)
+    at = (run.segments - 1) * mss
     if 0 < at < len(run.data):
-        run = scoreboard.cut_unacked(tcb, run, at, host)
+        run = scoreboard.cut_unacked(tcb, run, at, mss, host)
     tcb.tail_was_resent = resending.transmit_again(tcb, run, 1, host)
     return tcb.tail_was_resent
 
