@@ -1,10 +1,12 @@
 """What leaves through a device, with the kernel's own times: a packet socket in the namespace that the caller is in.
 
+Of what arrives only the time is kept.
+
 A device that is read by a program tells nothing of when a packet was sent, and a busy program reads late. A packet
 socket gets a copy of every packet at the moment that it is handed to the device, with the time (packet(7),
 SO_TIMESTAMPNS in socket(7)).
 
-Not here: packets that arrive; protocols other than IPv4.
+Not here: the bytes of packets that arrive; protocols other than IPv4.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ class Capture:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self.arrived_ns = 0
+        """When the last packet arrived that was read past, by the machine's clock."""
 
     def __enter__(self) -> Capture:
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_ALL))
@@ -53,11 +57,13 @@ class Capture:
                 data, ancillary, _, address = self._socket.recvmsg(_LONGEST, 64)
             except BlockingIOError:
                 return None
-            if address[1] != _ETH_P_IP or address[2] != _PACKET_OUTGOING:
+            if address[1] != _ETH_P_IP:
                 continue
             seconds, ns = next(
                 _TIMESPEC.unpack(value)
                 for level, kind, value in ancillary
                 if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS)
             )
-            return seconds * 1_000_000_000 + ns, data
+            if address[2] == _PACKET_OUTGOING:
+                return seconds * 1_000_000_000 + ns, data
+            self.arrived_ns = seconds * 1_000_000_000 + ns

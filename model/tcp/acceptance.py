@@ -19,6 +19,7 @@ from .block import Tcb
 from .ends import abort
 from .machine import DROP, SYNCHRONIZED, TCP, TcpEvent
 from .output import send_ack
+from .windows import ack_soon
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -42,11 +43,14 @@ def _may_be_an_echo(segment: Segment) -> bool:
 
 
 def answer_unacceptable(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """Acknowledge a segment that is dropped, and tell what of it is here already (`tcp_send_dupack`)."""
+    """Acknowledge a segment that is dropped, and tell what of it is here already; the peer may not have heard the last
+    acknowledgement, and so the next ones go at once (`tcp_send_dupack`).
+    """
     if _may_be_an_echo(segment):
         tcb.last_challenge_ns = host.now_ns
     if segment.seq < segment.end and segment.seq < tcb.rcv_nxt and not segment.flags & _SYN:
         tcb.duplicate = (segment.seq, min(segment.end, tcb.rcv_nxt))
+        ack_soon(tcb, host.profile)
     send_ack(tcb, host)
 
 

@@ -330,8 +330,8 @@ def _established(tcb: Tcb, segment: Segment, host: Host) -> None:
     else:
         note_shortest(tcb, trip_ns, host)
         note_round_trip(tcb, trip_ns, host)
-    if tcb.retransmits > 1 and not _was_needless(tcb, segment):
-        tcb.cwnd = 1
+    lost = tcb.retransmits > 1 and not _was_needless(tcb, segment)
+    tcb.cwnd = 1 if lost else profile.initial_cwnd
     congestion.pace(tcb)
     tcb.backoff = tcb.retransmits = tcb.timeouts = 0
     bound_mss(tcb)
@@ -395,7 +395,9 @@ def connecting_times_out(tcb: Tcb, host: Host) -> None:
     cite="RFC 6298 §5.5; tcp_retransmit_timer", unconfirmed="on loopback no SYN-ACK is lost",
 )  # fmt: skip
 def crossed_syn_is_sent_again(tcb: Tcb, host: Host) -> None:
-    """The SYNs had crossed, and nobody answered our SYN-ACK: it is sent again, and the next wait is twice as long."""
+    """The SYNs had crossed, and nobody answered our SYN-ACK: it is sent again, and the next wait is twice as long.
+    It takes the whole congestion window: a FIN waits until it is acknowledged."""
+    tcb.cwnd = 1
     _again(tcb, host)
     send_syn(tcb, host, ack=True)
 

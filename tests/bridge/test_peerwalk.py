@@ -52,11 +52,10 @@ SEQUENCES = {
 def test_the_same_segments(name: str) -> None:
     sequence = Sequence(4, False, tuple(Step(10, text) for text in (*OPEN, *SEQUENCES[name])))
     try:
-        kernel, _ = play(RunningKernel(ENDS), sequence)
+        kernel = play(RunningKernel(ENDS), sequence)
     except NamespaceRefused as refusal:
         pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
-    model, _ = play(Simulation(ENDS), sequence)
-    assert model == kernel
+    assert play(Simulation(ENDS), sequence, kernel.moments_ns).seen == kernel.seen
 
 
 EQUAL_FROM, EQUAL_SEQUENCES, STEPS = 90, 12, 16

@@ -86,8 +86,8 @@ class Arm(Protocol):
     def call(self, call: SystemCall) -> Attempt:
         """Begin a call."""
 
-    def inject(self, packet: IpPacket) -> None:
-        """Let a packet arrive now."""
+    def inject(self, packet: IpPacket) -> int:
+        """Let a packet arrive now. When it did."""
 
     def command(self, text: str) -> tuple[str, ...]:
         """Set what shell commands would set. What of it cannot be set."""

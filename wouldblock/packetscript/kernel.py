@@ -34,6 +34,9 @@ from .syntax import Packet, SystemCall
 
 _SILENCE = {"net.ipv6.conf.default.disable_ipv6": "1", "net.ipv6.conf.all.disable_ipv6": "1"}
 
+_TICKS = 6
+"""CLOCK_MONOTONIC_COARSE, which the standard library does not name: what CLOCK_MONOTONIC said at the last tick."""
+
 
 class RunningKernel:
     """The kernel's arm. Entering it raises `realnet.NamespaceRefused` where the machine does not allow it."""
@@ -79,7 +82,12 @@ class RunningKernel:
     # ----------------------------------------------------------------------------------------------------------- time
 
     def begin(self) -> None:
-        self._began_ns, self._clock_ns = time.monotonic_ns(), time.time_ns()
+        """The script begins with a tick of the kernel, as it does on the model: timers go off at ticks."""
+        tick_ns = round(time.clock_getres(_TICKS) * 1e9)
+        last_ns = time.clock_gettime_ns(_TICKS)
+        self._began_ns = last_ns + -(-(time.monotonic_ns() - last_ns) // tick_ns) * tick_ns
+        self._clock_ns = time.time_ns() - time.monotonic_ns() + self._began_ns
+        time.sleep(max(-self.now_ns, 0) / 1e9)
 
     @property
     def now_ns(self) -> int:
@@ -130,9 +138,12 @@ class RunningKernel:
 
     # -------------------------------------------------------------------------------------------------------- packets
 
-    def inject(self, packet: IpPacket) -> None:
-        self._tun.write(encode(packet))
+    def inject(self, packet: IpPacket) -> int:
+        data = encode(packet)
+        now_ns = self.now_ns
+        self._tun.write(data)
         self.step(0)
+        return max(self._capture.arrived_ns - self._clock_ns, now_ns)
 
     def lacks(self, packet: Packet) -> tuple[str, ...]:
         return ()

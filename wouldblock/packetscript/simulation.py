@@ -131,7 +131,7 @@ class Simulation:
 
     # -------------------------------------------------------------------------------------------------------- packets
 
-    def inject(self, packet: IpPacket) -> None:
+    def inject(self, packet: IpPacket) -> int:
         with _as_missing():
             data = encode(packet)
             received = decode(data)
@@ -140,7 +140,9 @@ class Simulation:
                 raise Beyond("a packet for which the model has no word")
             if isinstance(arriving, Segment) and arriving.data:
                 arriving = attrs.evolve(arriving, truesize=_truesize(len(data)))
+            now_ns = self.now_ns
             self.host.receive(arriving)
+        return now_ns
 
     def lacks(self, packet: Packet) -> tuple[str, ...]:
         found = []

@@ -1,14 +1,18 @@
 """A sequence played on one arm: after each step its answer, what was sent, and what the socket says of itself.
 
-Segments are noted with the step after which they left. Each step has its moment, the same on both arms; a sequence
-whose steps the machine could not make in time says by how much it was late.
+Segments are noted with the step after which they left. Each step has its moment, which the kernel's arm meets as well as
+it can, a fraction of a millisecond late. The model then makes the step at the very moment when the kernel was seen to
+make it, so that both measure the same round trips. A sequence whose steps the machine could not make in time says by how
+much it was late.
 
 Not here: comparing (comparing.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Ordered
 from errno import errorcode
+from itertools import zip_longest
 
 import attrs
 
@@ -46,6 +50,8 @@ class Player:
         self.arm, self.fd = arm, fd
         self.connection = Connection(ENDS.local, ENDS.remote)
         self.at_ns = self.late_ns = self.segments = 0
+        self.moments: list[int] = []
+        """When each step was made: when its segment arrived, or the first that it led to left."""
         self.packets: list[Packet] = []
         """What the party sent in the last step, as the language writes it."""
         arm.command(STAMPS.format(int(stamps)))
@@ -59,26 +65,29 @@ class Player:
             )
         )
 
-    def wait(self, gap_ms: int) -> tuple[str, ...]:
-        """Let the time before a step pass. What was sent meanwhile."""
+    def wait(self, gap_ms: int, moment_ns: int | None = None) -> tuple[str, ...]:
+        """Let the time before a step pass, or until `moment_ns`. What was sent meanwhile."""
         self.at_ns += gap_ms * MS
-        while self.arm.step(self.at_ns):
+        until_ns = self.at_ns if moment_ns is None else moment_ns
+        while self.arm.step(until_ns):
             pass
-        self.late_ns = max(self.late_ns, self.arm.now_ns - self.at_ns)
         return self._sent()
 
-    def make(self, step: Step) -> Seen:
-        """Make a step for which the time has come."""
-        action = step.action
+    def make(self, step: Step, action: SystemCall | Packet | None = None) -> Seen:
+        """Make a step for which the time has come; `action` is what it says, if that was read before."""
+        action = action or step.action
         answer = ""
+        ip = spoil(injected(action, self.connection), step.spoilt) if isinstance(action, Packet) else None
+        self.moments.append(self.arm.now_ns)
+        self.late_ns = max(self.late_ns, self.arm.now_ns - self.at_ns)
         if isinstance(action, SystemCall):
             answer = _shown(self.arm.call(action).reply())
-        else:
-            ip = spoil(injected(action, self.connection), step.spoilt)
-            if isinstance(decode(encode(ip)), IpPacket) or self.arm.name == "kernel":
-                self.arm.inject(ip)
+        elif ip is not None and (self.arm.name == "kernel" or isinstance(decode(encode(ip)), IpPacket)):
+            self.moments[-1] = self.arm.inject(ip)
         while self.arm.step(self.arm.now_ns):
             pass
+        if ip is None and self.arm.captured:
+            self.moments[-1] = max(self.moments[-1], self.arm.captured[0][0])
         return Seen(answer, self._sent(), self._state())
 
     def _sent(self) -> tuple[str, ...]:
@@ -87,7 +96,7 @@ class Player:
         while self.arm.captured:
             _, ip = self.arm.captured.popleft()
             if ip.src != ENDS.local[0] or ip.dst != ENDS.remote[0]:
-                continue  # what was injected: the capture sees both directions
+                continue  # an answer to a segment that pretended to come from elsewhere
             if isinstance(ip.payload, Tcp):
                 if ip.payload.flags & Flag.SYN:
                     self.connection.our_iss = ip.payload.seq
@@ -121,16 +130,26 @@ def _with_plain_zero(packet: Packet, ip: IpPacket) -> Packet:
     return attrs.evolve(packet, content=attrs.evolve(packet.content, data=Range(0, 0)))
 
 
-def play(arm: Arm, sequence: Sequence) -> tuple[list[Seen], int]:
-    """`sequence` on an arm that was not entered yet, and by how many nanoseconds the latest step was late."""
+@attrs.frozen
+class Play:
+    """A sequence that was played: what each step showed, when it was made, and how late the latest was."""
+
+    seen: list[Seen]
+    moments_ns: list[int]
+    late_ns: int
+
+
+def play(arm: Arm, sequence: Sequence, moments_ns: Ordered[int] = ()) -> Play:
+    """`sequence` on an arm that was not entered yet, each step at its own time or at the moment that is given."""
     with arm:
         player = Player(arm, sequence.fd, sequence.stamps)
         seen = []
-        for step in sequence.steps:
-            waited = player.wait(step.gap_ms)
-            made = player.make(step)
+        for step, moment_ns in zip_longest(sequence.steps, moments_ns):
+            action = step.action
+            waited = player.wait(step.gap_ms, moment_ns)
+            made = player.make(step, action)
             seen.append(attrs.evolve(made, sent=(BEFORE, *waited, AFTER, *made.sent)))
-        return seen, player.late_ns
+        return Play(seen, player.moments, player.late_ns)
 
 
 def _shown(reply: Reply | Block) -> str:
@@ -148,4 +167,4 @@ def _told(value: object) -> object:
     return f"{len(value)} bytes" if isinstance(value, bytes) else value
 
 
-__all__ = ["ENDS", "Player", "Seen", "Spoilt", "play"]
+__all__ = ["ENDS", "Play", "Player", "Seen", "Spoilt", "play"]

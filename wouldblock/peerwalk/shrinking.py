@@ -48,12 +48,12 @@ class Shrunk:
 def attempt(sequence: Sequence, kind: str) -> Difference | None:
     """The difference of this kind in a sequence, if it shows it and the machine was not held up meanwhile."""
     try:
-        model, _ = play(Simulation(ENDS), sequence)
-        kernel, late_ns = play(RunningKernel(ENDS), sequence)
+        kernel = play(RunningKernel(ENDS), sequence)
+        model = play(Simulation(ENDS), sequence, kernel.moments_ns)
     except Beyond:
         return None
-    found = first_difference(sequence, model, kernel)
-    return found if found is not None and found.kind == kind and late_ns < HELD_UP_NS else None
+    found = first_difference(sequence, model.seen, kernel.seen)
+    return found if found is not None and found.kind == kind and kernel.late_ns < HELD_UP_NS else None
 
 
 def shrink(sequence: Sequence, found: Difference, try_all: TryAll) -> Shrunk:

@@ -16,6 +16,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Sequence as Ordered
 from multiprocessing import get_context
 from multiprocessing.pool import AsyncResult
 
@@ -74,27 +75,29 @@ class Compared:
         return self.difference is not None and self.late_ns >= HELD_UP_NS
 
 
-def on_model(sequence: Sequence) -> tuple[list[Seen], Counter[Arrow]]:
+def on_model(sequence: Sequence, moments_ns: Ordered[int] = ()) -> tuple[list[Seen], Counter[Arrow]]:
     """What the model shows, and the arrows that fired. Raises `Beyond` where it has no answer."""
     arm = Simulation(ENDS)
     trail = arm.host.trail = _Counted()
-    seen, _ = play(arm, sequence)
+    seen = play(arm, sequence, moments_ns).seen
     trail.clear()
     return seen, trail.fired
 
 
 def compare(seed: int, length: int = LENGTH) -> Compared:
-    """The sequence of this seed on both arms. Raises `realnet.NamespaceRefused`."""
+    """The sequence of this seed on both arms, the kernel's first. Raises `realnet.NamespaceRefused`."""
+    sequence = Sequence(3, False, ())
     try:
         sequence = generate(seed, length)
-        model, fired = on_model(sequence)
+        plays, found, late_ns = 0, None, HELD_UP_NS
+        while plays == 0 or (found is not None and late_ns >= HELD_UP_NS and plays < ATTEMPTS):
+            kernel = play(RunningKernel(ENDS), sequence)
+            late_ns = kernel.late_ns
+            model, fired = on_model(sequence, kernel.moments_ns)
+            found = first_difference(sequence, model, kernel.seen)
+            plays += 1
     except Beyond as beyond:
-        return Compared(seed, Sequence(3, False, ()), Difference("the model has no answer", 0, beyond.what, ""))
-    plays, found, late_ns = 0, None, HELD_UP_NS
-    while plays == 0 or (found is not None and late_ns >= HELD_UP_NS and plays < ATTEMPTS):
-        kernel, late_ns = play(RunningKernel(ENDS), sequence)
-        found = first_difference(sequence, model, kernel)
-        plays += 1
+        return Compared(seed, sequence, Difference("the model has no answer", 0, beyond.what, ""))
     if found is not None:
         return Compared(seed, sequence, found, 0, plays, late_ns)
     arrows: Counter[str] = Counter()
