@@ -32,8 +32,8 @@ def challenge(tcb: Tcb, host: Host) -> None:
     """Answer what may be forged, or goes wrong, with an acknowledgement; not more often than twice a second, or two
     ends would answer each other for ever (RFC 5961 §7; tcp_invalid_ratelimit in tcp(7)).
     """
-    if host.now_ns - tcb.last_challenge_ns >= host.profile.challenge_ns:
-        tcb.last_challenge_ns = host.now_ns
+    if host.tick_ns - tcb.last_challenge_ns >= host.profile.challenge_ns:
+        tcb.last_challenge_ns = host.tick_ns
         send_ack(tcb, host)
 
 
@@ -47,7 +47,7 @@ def answer_unacceptable(tcb: Tcb, segment: Segment, host: Host) -> None:
     acknowledgement, and so the next ones go at once (`tcp_send_dupack`).
     """
     if _may_be_an_echo(segment):
-        tcb.last_challenge_ns = host.now_ns
+        tcb.last_challenge_ns = host.tick_ns
     if segment.seq < segment.end and segment.seq < tcb.rcv_nxt and not segment.flags & _SYN:
         tcb.duplicate = (segment.seq, min(segment.end, tcb.rcv_nxt))
         ack_soon(tcb, host.profile)
@@ -58,7 +58,7 @@ def answered_lately(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """Whether such a segment was answered a moment ago; one with data or a FIN is always answered
     (`tcp_oow_rate_limited`).
     """
-    return _may_be_an_echo(segment) and host.now_ns - tcb.last_challenge_ns < host.profile.challenge_ns
+    return _may_be_an_echo(segment) and host.tick_ns - tcb.last_challenge_ns < host.profile.challenge_ns
 
 
 # ---------------------------------------------------------------- first: sequence number

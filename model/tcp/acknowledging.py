@@ -60,7 +60,7 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
         _note_sack(tcb, segment, progress, host)
     tcb.probes = tcb.soft_error = 0
     tcb.probing_since_ns = None
-    tcb.heard_ns = host.now_ns
+    tcb.heard_ns = host.tick_ns
     if not tcb.in_flight:
         if progress.twice:
             resending.look(tcb, progress, host)
@@ -131,7 +131,7 @@ def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
     if tcb.ran_full and tcb.pipe < tcb.cwnd:
         if not tcb.sndbuf_locked:
             grow_send_buffer(tcb, host.profile)
-            tcb.cwnd_at_ns = host.now_ns
+            tcb.cwnd_at_ns = host.tick_ns
         if tcb.writable:
             tcb.ran_full = False
 

@@ -108,10 +108,10 @@ def note_use(tcb: Tcb, limited: bool, host: Host) -> None:
         tcb.cwnd_limited, tcb.in_flight_max, tcb.use_noted_to = limited, tcb.in_flight, tcb.snd_nxt
     if is_used_up(tcb):
         tcb.cwnd_used = 0
-        tcb.cwnd_at_ns = host.now_ns
+        tcb.cwnd_at_ns = host.tick_ns
         return
     tcb.cwnd_used = max(tcb.cwnd_used, tcb.in_flight)
-    if host.profile.slow_start_after_idle and host.now_ns - tcb.cwnd_at_ns >= tcb.rto_ns:
+    if host.profile.slow_start_after_idle and host.tick_ns - tcb.cwnd_at_ns >= tcb.rto_ns:
         _close_unused(tcb, host)
 
 
@@ -123,14 +123,14 @@ def _close_unused(tcb: Tcb, host: Host) -> None:
             tcb.ssthresh = three_quarters(tcb)
             tcb.cwnd = (tcb.cwnd + used) >> 1
         tcb.cwnd_used = 0
-    tcb.cwnd_at_ns = host.now_ns
+    tcb.cwnd_at_ns = host.tick_ns
 
 
 def restart_after_idle(tcb: Tcb, host: Host) -> None:
     """Something is to be sent: for every time-out that nothing was, the window halves, down to the initial one
     (RFC 5681 §4.1; `tcp_slow_start_after_idle_check`).
     """
-    idle_ns = host.now_ns - tcb.last_sent_ns
+    idle_ns = host.tick_ns - tcb.last_sent_ns
     if not host.profile.slow_start_after_idle or tcb.in_flight or idle_ns <= tcb.rto_ns or tcb.last_sent_ns < 0:
         return
     least = min(host.profile.initial_cwnd, tcb.cwnd)
@@ -138,7 +138,7 @@ def restart_after_idle(tcb: Tcb, host: Host) -> None:
     while (idle_ns := idle_ns - tcb.rto_ns) > 0 and tcb.cwnd > least:
         tcb.cwnd >>= 1
     tcb.cwnd = max(tcb.cwnd, least)
-    tcb.cwnd_at_ns = host.now_ns
+    tcb.cwnd_at_ns = host.tick_ns
     tcb.cwnd_used = 0
 
 

@@ -167,7 +167,7 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
     note_scale(tcb, segment)
     first_rcv_mss(tcb)
     tcb.max_window = tcb.snd_wnd = segment.window
-    tcb.last_received_ns = host.now_ns
+    tcb.last_received_ns = host.tick_ns
     _start(tcb, host)
     tcb.acked_from += 1
     return DROP
@@ -229,7 +229,7 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     note_options(tcb, segment, host)
     note_scale(tcb, segment)
     tcb.advertised_mss -= tcb.option_bytes
-    tcb.last_received_ns = host.now_ns
+    tcb.last_received_ns = host.tick_ns
     _established(tcb, segment, host)
     if tcb.defer_retries:
         acknowledge_with_data(tcb, host)
@@ -337,7 +337,7 @@ def _established(tcb: Tcb, segment: Segment, host: Host) -> None:
     bound_mss(tcb)
     first_rcv_mss(tcb)
     settle_buffers(tcb, profile)
-    tcb.heard_ns = host.now_ns
+    tcb.heard_ns = host.tick_ns
     keepalive.start(tcb, host)
     tcb.pushed_seq = tcb.small_seq = tcb.write_seq
 

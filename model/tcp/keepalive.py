@@ -38,7 +38,7 @@ def start(tcb: Tcb, host: Host) -> None:
 
 
 def _silent_ns(tcb: Tcb, host: Host) -> int:
-    return host.now_ns - max(tcb.heard_ns, tcb.last_received_ns, tcb.opened_ns)
+    return host.tick_ns - max(tcb.heard_ns, tcb.last_received_ns, tcb.opened_ns)
 
 
 def _busy(tcb: Tcb, host: Host) -> bool:

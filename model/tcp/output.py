@@ -265,9 +265,9 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer) -> None:
     window = advertise_window(tcb, host)
     _settle_ack(tcb, host)
     if buffer.data:
-        if host.now_ns - tcb.last_received_ns < tcb.ato_ns:
+        if host.tick_ns - tcb.last_received_ns < tcb.ato_ns:
             tcb.pingpong = min(tcb.pingpong + 1, 255)
-        tcb.last_sent_ns = host.now_ns
+        tcb.last_sent_ns = host.tick_ns
     data = bytes(buffer.data)
     if tcb.packet_max:
         truesize, pages, number = buffer.truesize, tuple(buffer.pages), buffer.number
@@ -334,21 +334,21 @@ def send_ack(tcb: Tcb, host: Host, seq: int | None = None) -> None:
 def delay_ack(tcb: Tcb, host: Host) -> None:
     """Let the acknowledgement wait for data to ride on, at most `ato_ns` (`tcp_send_delayed_ack`)."""
     profile = host.profile
-    ato = tcb.ato_ns
+    tick_ns, ato = profile.jiffy_ns, tcb.ato_ns
     if ato > profile.delayed_ack_min_ns:
         longest = 500_000_000
         if tcb.pingpong >= profile.pingpong_threshold or tcb.ack_pushed:
             longest = profile.delayed_ack_max_ns
         if tcb.srtt_ns:
-            longest = min(longest, max(tcb.srtt_ns, profile.delayed_ack_min_ns))
+            longest = min(longest, max(-(-tcb.srtt_ns // tick_ns) * tick_ns, profile.delayed_ack_min_ns))
         ato = min(ato, longest)
     ato = min(ato, profile.delayed_ack_max_ns)
     due = tcb.timers[Timer.DELAYED_ACK]
-    if due is not None and due <= host.now_ns + ato // 4:
+    if due is not None and due - tick_ns <= host.tick_ns + ato // tick_ns // 4 * tick_ns:
         send_ack(tcb, host)
         return
     tcb.ack_scheduled = True
-    if due is None or host.now_ns + ato < due:
+    if due is None or host.tick_ns + ato < due - tick_ns:
         host.set_timer(tcb, Timer.DELAYED_ACK, ato)
 
 

@@ -37,7 +37,7 @@ R, E = Recovery, RecoveryEvent
 def reduction_is_over(tcb: Tcb, progress: Progress, host: Host) -> None:
     """What was on its way when the reduction began is acknowledged, and more: the window is at the threshold."""
     if tcb.ssthresh < congestion.INFINITE:
-        tcb.cwnd, tcb.cwnd_at_ns = tcb.ssthresh, host.now_ns
+        tcb.cwnd, tcb.cwnd_at_ns = tcb.ssthresh, host.tick_ns
 
 
 @RECOVERY.rule(
@@ -70,7 +70,7 @@ def recovery_is_over(tcb: Tcb, progress: Progress, host: Host) -> None:
         tcb.sacked_out = 0
     finish(tcb, progress, host)
     if tcb.ssthresh < congestion.INFINITE and tcb.undo_marker is not None:
-        tcb.cwnd, tcb.cwnd_at_ns = tcb.ssthresh, host.now_ns
+        tcb.cwnd, tcb.cwnd_at_ns = tcb.ssthresh, host.tick_ns
 
 
 # ---------------------------------------------------------------- in recovery
@@ -179,7 +179,7 @@ def disorder_remains(tcb: Tcb, progress: Progress, host: Host) -> None:
 def tail_probe_filled_gap(tcb: Tcb, progress: Progress, host: Host) -> None:
     """The peer did not have what the tail probe repeated: it had been lost, and the window is reduced."""
     congestion.begin_reduction(tcb, host.now_ns)
-    tcb.cwnd, tcb.cwnd_at_ns = tcb.ssthresh, host.now_ns
+    tcb.cwnd, tcb.cwnd_at_ns = tcb.ssthresh, host.tick_ns
     RECOVERY.offer(host.trail, E.SETTLED, tcb, progress, host)
 
 

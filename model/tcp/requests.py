@@ -221,7 +221,7 @@ def _may_be_an_answer(segment: Segment) -> bool:
 
 
 def _lately(tcb: Tcb, host: Host) -> bool:
-    return host.now_ns - tcb.last_challenge_ns < host.profile.challenge_ns
+    return host.tick_ns - tcb.last_challenge_ns < host.profile.challenge_ns
 
 
 def _window(tcb: Tcb) -> int:
@@ -264,7 +264,7 @@ def syn_comes_again_too_soon(tcb: Tcb, segment: Segment, host: Host) -> None:
 def syn_comes_again(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Our SYN-ACK was lost: the peer sends its SYN again, and gets it again. The wait begins anew."""
     _drop(tcb, host)
-    tcb.last_challenge_ns = host.now_ns
+    tcb.last_challenge_ns = host.tick_ns
     tcb.retransmits += 1
     _wait(tcb, host)
     send_syn(tcb, host, ack=True)
@@ -300,7 +300,7 @@ def request_answers_segment_outside(tcb: Tcb, segment: Segment, host: Host) -> N
     """It lies outside the window or is old: it is dropped, and an acknowledgement says what is expected."""
     _drop(tcb, host)
     if _may_be_an_answer(segment):
-        tcb.last_challenge_ns = host.now_ns
+        tcb.last_challenge_ns = host.tick_ns
     _acknowledge(tcb, host)
 
 
@@ -313,7 +313,7 @@ def reset_of_request_is_challenged(tcb: Tcb, segment: Segment, host: Host) -> No
     """A reset in the window that is not what is expected next may be forged: a true peer will repeat it."""
     _drop(tcb, host)
     if not _lately(tcb, host):
-        tcb.last_challenge_ns = host.now_ns
+        tcb.last_challenge_ns = host.tick_ns
         _acknowledge(tcb, host)
 
 
@@ -409,7 +409,7 @@ def _join_accept_queue(child: Tcb, listener: Tcb, segment: Segment, host: Host) 
     syn_is_acknowledged(child, host)
     child.snd_una = child.snd_nxt
     child.snd_wnd = child.max_window = segment.window
-    child.last_received_ns = host.now_ns
+    child.last_received_ns = host.tick_ns
     child.last_challenge_ns = -(1 << 60)
     listener.accept_queue.append(child.number)
     arrive(child, segment, host)

@@ -96,7 +96,7 @@ def reset_in_time_wait_is_ignored(tcb: Tcb, segment: Segment, host: Host) -> boo
 def _again(tcb: Tcb, segment: Segment, host: Host) -> bool:
     syn = bool(segment.flags & _SYN)
     bare_or_syn = syn or segment.seq == segment.end
-    return bare_or_syn and host.now_ns - tcb.last_challenge_ns < host.profile.challenge_ns
+    return bare_or_syn and host.tick_ns - tcb.last_challenge_ns < host.profile.challenge_ns
 
 
 @TCP.rule(
@@ -117,7 +117,7 @@ def segment_in_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
     if not _is_later(tcb, segment, host):
         _prolong(tcb, segment, host)
         if segment.seq == segment.end or segment.flags & _SYN:
-            tcb.last_challenge_ns = host.now_ns
+            tcb.last_challenge_ns = host.tick_ns
     host.transmit(bare(tcb, host, tcb.snd_nxt, _ACK, tcb.receive_window))
     return DROP
 

@@ -38,7 +38,7 @@ def everything_is_sent_again(tcb: Tcb, before: Recovery, host: Host) -> None:
         tcb.ssthresh = tcb.control.threshold(tcb, host.now_ns)
         begin_undo(tcb)
     tcb.cwnd = tcb.pipe + 1
-    tcb.cwnd_count, tcb.cwnd_at_ns = 0, host.now_ns
+    tcb.cwnd_count, tcb.cwnd_at_ns = 0, host.tick_ns
     if before <= R.DISORDER and tcb.sacked_out >= scoreboard.REORDERING:
         tcb.reordering = min(tcb.reordering, scoreboard.REORDERING)
     tcb.control.timed_out()

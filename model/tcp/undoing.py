@@ -55,7 +55,7 @@ def undo(tcb: Tcb, host: Host, *, nothing_lost: bool) -> None:
     if tcb.prior_ssthresh:
         tcb.cwnd = tcb.control.window_before(tcb)
         tcb.ssthresh = max(tcb.ssthresh, tcb.prior_ssthresh)
-    tcb.cwnd_at_ns = host.now_ns
+    tcb.cwnd_at_ns = host.tick_ns
     tcb.undo_marker = None
     tcb.newest_is_news = True
 

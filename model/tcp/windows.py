@@ -277,16 +277,16 @@ def note_data(tcb: Tcb, length: int, total: int, push: bool, segment: Segment, h
     profile = host.profile
     tcb.ack_scheduled = True
     note_segment_size(tcb, length, total, push, truesize, profile)
-    now = host.now_ns
+    now, tick_ns = host.tick_ns, profile.jiffy_ns
     if not tcb.ato_ns:
         add_quick_acks(tcb, profile.quick_acks_max)
         tcb.ato_ns = profile.delayed_ack_min_ns
     else:
         gap = now - tcb.last_received_ns
         if gap <= profile.delayed_ack_min_ns // 2:
-            tcb.ato_ns = tcb.ato_ns // 2 + profile.delayed_ack_min_ns // 2
+            tcb.ato_ns = tcb.ato_ns // tick_ns // 2 * tick_ns + profile.delayed_ack_min_ns // 2
         elif gap < tcb.ato_ns:
-            tcb.ato_ns = min(tcb.ato_ns // 2 + gap, tcb.rto_ns, profile.delayed_ack_max_ns)
+            tcb.ato_ns = min(tcb.ato_ns // tick_ns // 2 * tick_ns + gap, tcb.rto_ns, profile.delayed_ack_max_ns)
         elif gap > tcb.rto_ns:
             add_quick_acks(tcb, profile.quick_acks_max)
     tcb.last_received_ns = now

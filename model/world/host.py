@@ -530,6 +530,11 @@ class Host:
 
     # ------------------------------------------------------------ time
 
+    @property
+    def tick_ns(self) -> int:
+        """When the last tick was: the kernel counts many times in ticks only (`jiffies`)."""
+        return self.now_ns - self.now_ns % self.profile.jiffy_ns
+
     def set_timer(self, tcb: Tcb, timer: Timer, delay_ns: int) -> None:
         """Fire `timer` after `delay_ns`: on the first tick that is not early."""
         tick = self.profile.jiffy_ns
