@@ -35,7 +35,7 @@ from .syntax import Packet, SystemCall
 _SILENCE = {"net.ipv6.conf.default.disable_ipv6": "1", "net.ipv6.conf.all.disable_ipv6": "1"}
 
 _TICKS = 6
-"""CLOCK_MONOTONIC_COARSE, which the standard library does not name: what CLOCK_MONOTONIC said at the last tick."""
+"""CLOCK_MONOTONIC_COARSE, which the standard library does not name: its resolution is the length of a tick."""
 
 
 class RunningKernel:
@@ -82,10 +82,11 @@ class RunningKernel:
     # ----------------------------------------------------------------------------------------------------------- time
 
     def begin(self) -> None:
-        """The script begins with a tick of the kernel, as it does on the model: timers go off at ticks."""
+        """The script begins with a tick of the kernel, as it does on the model: timers go off at ticks, which are as
+        many ticks after the zero of CLOCK_MONOTONIC (`tick_setup_device`).
+        """
         tick_ns = round(time.clock_getres(_TICKS) * 1e9)
-        last_ns = time.clock_gettime_ns(_TICKS)
-        self._began_ns = last_ns + -(-(time.monotonic_ns() - last_ns) // tick_ns) * tick_ns
+        self._began_ns = -(-time.monotonic_ns() // tick_ns) * tick_ns
         self._clock_ns = time.time_ns() - time.monotonic_ns() + self._began_ns
         time.sleep(max(-self.now_ns, 0) / 1e9)
 
