@@ -284,6 +284,8 @@ class Tcb(Endpoint):
     """Segments that were, ever."""
     transmitted_ns: int = -(1 << 60)
     """When the last segment of any kind was sent."""
+    clock_ns: int = 0
+    """When it was sent if something else was sent before at the same moment of virtual time: a little later."""
     transmissions: int = 0
     newest_arrived: tuple[int, int] = (0, 0)
     """How many buffers were sent, and which of these transmissions is the latest that is known to have arrived, and up

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _FIN, _SYN, _RST, _PSH, _ACK = (int(f) for f in (TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK))
 
+LEAST_NS = 1000
+"""The least time that the kernel tells from none."""
 OPTIONS_MAX = 40
 """Bytes of options that a header holds (RFC 9293 §3.1)."""
 
@@ -69,6 +71,7 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
     `nagle=False` switches Nagle's algorithm off for this call; `only_one` stops after one buffer; a `probe` does too,
     and may go beyond the congestion window. What is too large for the path as it is known now does not go.
     """
+    _look_at_clock(tcb, host)
     nagle = nagle and not (tcb.nodelay or tcb.nagle_waived)
     fits = not host.path_mtus.known or _fits_path(tcb, host)
     mss = current_mss(tcb)
@@ -244,7 +247,15 @@ def note_sent(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     """A buffer goes out: when, and in which order?"""
     tcb.transmissions += 1
     tcb.transmitted_ns = host.now_ns
-    buffer.sent_ns, buffer.order = host.now_ns, tcb.transmissions
+    buffer.sent_ns, buffer.order = max(host.now_ns, tcb.clock_ns), tcb.transmissions
+
+
+def _look_at_clock(tcb: Tcb, host: Host) -> None:
+    """What is sent now was not sent at the same moment as what was sent before, for instance again, though in virtual
+    time no time has passed; within one run over the queue it was (`tcp_mstamp_refresh`).
+    """
+    if tcb.unacked and host.now_ns <= tcb.transmitted_ns:
+        tcb.clock_ns = max(host.now_ns, tcb.clock_ns) + LEAST_NS
 
 
 def resend(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
