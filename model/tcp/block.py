@@ -104,6 +104,8 @@ class OutBuffer:
     lost: bool = False
     resent: bool = False
     """Its condition while it is unacknowledged: see recovery.py."""
+    watched: bool = True
+    """Whether it may be found lost by the order of sending: not again before it was sent again."""
     pages: list[Run] = attrs.Factory(list)
     """Where in the page fragments its bytes lie: see memory.py."""
 

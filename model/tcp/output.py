@@ -247,6 +247,7 @@ def note_sent(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     """A buffer goes out: when, and in which order?"""
     tcb.transmissions += 1
     tcb.transmitted_ns = host.now_ns
+    buffer.watched = True
     buffer.sent_ns, buffer.order = max(host.now_ns, tcb.clock_ns), tcb.transmissions
 
 

@@ -121,7 +121,7 @@ def cut_unacked(tcb: Tcb, buffer: OutBuffer, at: int, mss: int, host: Host) -> O
     for part in (buffer, rest):
         _count_segments(part, mss)
     rest.sent_ns, rest.order, rest.sent_again = buffer.sent_ns, buffer.order, buffer.sent_again
-    rest.sacked, rest.lost, rest.resent = buffer.sacked, buffer.lost, buffer.resent
+    rest.sacked, rest.lost, rest.resent, rest.watched = buffer.sacked, buffer.lost, buffer.resent, buffer.watched
     more = buffer.segments + rest.segments - before
     _count(tcb, buffer, more)
     tcb.in_flight += more
@@ -344,7 +344,7 @@ def _note_sacked(tcb: Tcb, buffer: OutBuffer, progress: Progress, host: Host) ->
         if progress.first_sacked_ns is None:
             progress.first_sacked_ns = buffer.sent_ns
         progress.last_sacked_ns = buffer.sent_ns
-    progress.sacked = True
+    progress.sacked, buffer.watched = True, False
     tcb.delivered += buffer.segments
     if buffer.resent and not buffer.lost:
         mark(tcb, buffer, sacked=True)
@@ -426,15 +426,18 @@ def lost_in_ns(tcb: Tcb, buffer: OutBuffer, slack_ns: int, host: Host) -> int:
 
 
 def find_lost(tcb: Tcb, host: Host) -> int:
-    """Mark what must be lost. Returns in how many nanoseconds more may be; 0 for nothing (`tcp_rack_detect_loss`)."""
+    """Mark what must be lost. Returns in how many nanoseconds more may be; 0 for nothing (`tcp_rack_detect_loss`).
+    What was taken for lost, and is not any more, is not looked at again before it was sent again.
+    """
     slack_ns = _slack_ns(tcb)
     longest_ns = 0
     for buffer in tcb.unacked:
-        if buffer.sacked or (buffer.lost and not buffer.resent) or (buffer.order, buffer.end) >= tcb.newest_arrived:
+        if not buffer.watched or (buffer.lost and not buffer.resent) or (buffer.order, buffer.end) >= tcb.newest_arrived:
             continue
         wait_ns = lost_in_ns(tcb, buffer, slack_ns, host)
         if wait_ns <= 0:
             lose(tcb, buffer)
+            buffer.watched = False
         else:
             longest_ns = max(longest_ns, wait_ns)
     return longest_ns
@@ -460,13 +463,14 @@ def everything_is_lost(tcb: Tcb, host: Host) -> None:
     (`tcp_timeout_mark_lost`). A peer that has the first but did not acknowledge it has thrown away what it told of.
     """
     head = tcb.unacked[0]
-    tcb.reneging = tcb.reneging or head.sacked
-    if head.sacked:
+    reneged = head.sacked
+    tcb.reneging = tcb.reneging or reneged
+    if reneged:
         for buffer in tcb.unacked:
             mark(tcb, buffer, sacked=False)
         tcb.sacked_out = 0
     elif not tcb.sack_permitted:
         tcb.sacked_out = 0
     for buffer in tcb.unacked:
-        if head.sacked or buffer is head or lost_in_ns(tcb, buffer, 0, host) <= 0:
+        if reneged or buffer is head or lost_in_ns(tcb, buffer, 0, host) <= 0:
             lose(tcb, buffer)
