@@ -32,6 +32,8 @@ class Profile:
     """Longest delay of a delayed acknowledgement (TCP_DELACK_MAX: 200 ms)."""
     compressed_ack_ns: int
     """Longest delay of duplicate acknowledgements beyond the first three (net.ipv4.tcp_comp_sack_delay_ns)."""
+    compressed_ack_slack_ns: int
+    """By how much later they may go (net.ipv4.tcp_comp_sack_slack_ns)."""
     compressed_acks_max: int
     """How many of them may become one (net.ipv4.tcp_comp_sack_nr)."""
     rto_initial_ns: int
@@ -158,6 +160,7 @@ LINUX = Profile(
     delayed_ack_min_ns=40 * MS,
     delayed_ack_max_ns=200 * MS,
     compressed_ack_ns=1 * MS,
+    compressed_ack_slack_ns=100_000,
     compressed_acks_max=44,
     rto_initial_ns=1 * SECOND,
     rto_min_ns=200 * MS,

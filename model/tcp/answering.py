@@ -87,11 +87,12 @@ def gap_is_told_at_once(tcb: Tcb, segment: Segment, host: Host) -> None:
 )  # fmt: skip
 def further_duplicates_become_one(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The sender knows of the gap by now: what more arrives behind it is told together, and a little later.
-    A twentieth of a round trip, at most a millisecond."""
+    A twentieth of a round trip, at most a millisecond; and a bit, for the kernel is not in a hurry about it."""
     tcb.compressed += 1
     if tcb.timers[Timer.COMPRESSED_ACK] is None:
         trip_us8 = min(tcb.receive_trip_us8, tcb.srtt_us8 or tcb.receive_trip_us8)
-        host.set_fine_timer(tcb, Timer.COMPRESSED_ACK, min(host.profile.compressed_ack_ns, trip_us8 * 125 // 20))
+        wait_ns = min(host.profile.compressed_ack_ns, trip_us8 * 125 // 20) + host.profile.compressed_ack_slack_ns
+        host.set_fine_timer(tcb, Timer.COMPRESSED_ACK, wait_ns)
 
 
 @TCP.rule(

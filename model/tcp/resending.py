@@ -211,7 +211,7 @@ def reordering_is_over(tcb: Tcb, host: Host) -> None:
             congestion.reduce(tcb, 1, tcb.lost - lost, False)
         resend_lost(tcb, host)
     if tcb.pending is not Pending.RETRANSMIT:
-        rearm_retransmission(tcb, host)
+        rearm_retransmission(tcb, host, fired=True)
 
 
 def note_probe_answer(tcb: Tcb, progress: Progress, host: Host) -> None:

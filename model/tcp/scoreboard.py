@@ -98,11 +98,13 @@ def mark(
 
 
 def lose(tcb: Tcb, buffer: OutBuffer) -> None:
-    """Whatever was sent last of this buffer is lost (`tcp_mark_skb_lost`)."""
+    """This buffer is lost, or what was sent of it again is. The first finding does not concern the latter, though a
+    loss that was taken back may leave one on its way (`tcp_mark_skb_lost`).
+    """
     if buffer.sacked or (buffer.lost and not buffer.resent):
         return
     tcb.lost += buffer.segments
-    mark(tcb, buffer, lost=True, resent=False)
+    mark(tcb, buffer, lost=True, resent=buffer.resent and not buffer.lost)
 
 
 def _count_segments(buffer: OutBuffer, mss: int) -> int:

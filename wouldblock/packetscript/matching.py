@@ -5,6 +5,8 @@ that is chosen here; what the arm sends begins where the arm chose. Windows are 
 the arm are clocks that nobody can foretell: the first that is expected sets what the script's numbers stand for, and
 an echo of one is translated back.
 
+A reset that answers a segment of no connection has no such numbers: its own is 0, wherever the arm's begin.
+
 A packet that is seen is written as the script would write it, and compared member by member. A run of segments that
 left at one moment may be expected as one packet, as the kernel hands it to a device that cuts it up.
 
@@ -177,7 +179,9 @@ def written(ip: IpPacket, connection: Connection) -> Packet:
             flags = Flag(tcp.flags & 0x1FF)
             ack = _relative(tcp.ack, connection.their_iss) if flags & Flag.ACK else None
             options = [_as_written(option, connection) for option in tcp.options]
-            data = Range(_relative(tcp.seq, connection.our_iss), len(tcp.data))
+            # a reset that belongs to no connection has the number 0 itself (RFC 9293 §3.5.2)
+            plain = bool(flags & Flag.RST) and not tcp.seq
+            data = Range(0 if plain else _relative(tcp.seq, connection.our_iss), len(tcp.data))
             urgent = tcp.urgent if flags & Flag.URG else None
             return Packet(True, Tcp(flags, data, ack, tcp.window, urgent, tuple(options)), header)
         case wire.Udp(data=payload):

@@ -22,8 +22,7 @@ from model.values.wire import decode, encode
 from wouldblock.packetscript import parse
 from wouldblock.packetscript.arm import Arm, Ends, Reply
 from wouldblock.packetscript.matching import Connection, comparable, injected, written
-from wouldblock.packetscript.syntax import Flag, Packet, Range, SystemCall
-from wouldblock.packetscript.syntax import Tcp as Written
+from wouldblock.packetscript.syntax import Flag, Packet, SystemCall
 
 from .steps import FIRST_STAMP, MS, Sequence, Spoilt, Step, spoil
 
@@ -108,7 +107,7 @@ class Player:
                 self.segments += 1
             packet = written(ip, self.connection)
             self.packets.append(packet)
-            shown.append(comparable(_with_plain_zero(packet, ip)))
+            shown.append(comparable(packet))
         return tuple(shown)
 
     def _state(self) -> tuple[str, ...]:
@@ -118,16 +117,6 @@ class Player:
             looks.append(_shown(self.arm.call(action).reply()))
         info = self.arm.info(self.fd)
         return (*looks, f"tcpi_state {info['tcpi_state'] if info else None}")
-
-
-def _with_plain_zero(packet: Packet, ip: IpPacket) -> Packet:
-    """A reset that answers what acknowledged nothing has the number 0 itself, wherever the connection's numbers begin
-    (RFC 9293 §3.5.2).
-    """
-    if not isinstance(ip.payload, Tcp) or ip.payload.seq or not ip.payload.flags & Flag.RST:
-        return packet
-    assert isinstance(packet.content, Written)
-    return attrs.evolve(packet, content=attrs.evolve(packet.content, data=Range(0, 0)))
 
 
 @attrs.frozen
