@@ -262,9 +262,11 @@ def note_sack(tcb: Tcb, blocks: tuple[Run, ...], ack: int, progress: Progress, h
     if ack < progress.una - tcb.max_window:
         return
     told = [(*block, twice and not index) for index, block in enumerate(blocks)]
+    reached = 0
     for begin, end, again in sorted(told, key=lambda block: block[0]):
-        if end > progress.una and _is_sensible(tcb, begin, end, again):
-            _note_block(tcb, begin, end, again, progress, host)
+        if end > progress.una and _is_sensible(tcb, begin, end, again) and not (again and begin < reached):
+            _note_block(tcb, begin, end, first if twice else (0, 0), progress, host)
+            reached = end
 
 
 def _is_sensible(tcb: Tcb, begin: int, end: int, again: bool) -> bool:
@@ -300,7 +302,8 @@ def _note_twice(tcb: Tcb, block: Run, progress: Progress) -> bool:
     return True
 
 
-def _note_block(tcb: Tcb, begin: int, end: int, again: bool, progress: Progress, host: Host) -> None:
+def _note_block(tcb: Tcb, begin: int, end: int, twice: Run, progress: Progress, host: Host) -> None:
+    """The peer has what lies in this block, and some of it `twice` (`tcp_sacktag_walk`)."""
     at = 0
     while at < len(tcb.unacked):
         buffer = tcb.unacked[at]
@@ -318,7 +321,7 @@ def _note_block(tcb: Tcb, begin: int, end: int, again: bool, progress: Progress,
             if buffer.segments == 1 or end - buffer.seq < buffer.cut:
                 break
             cut_unacked(tcb, buffer, (end - buffer.seq) // buffer.cut * buffer.cut, buffer.cut, host)
-        _note_buffer(tcb, buffer, again, progress, host)
+        _note_buffer(tcb, buffer, twice[0] <= buffer.seq and buffer.end <= twice[1], progress, host)
 
 
 def _note_buffer(tcb: Tcb, buffer: OutBuffer, again: bool, progress: Progress, host: Host) -> None:
