@@ -90,9 +90,13 @@ _TEXT = {
 OPEN = (S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2)
 
 
+def _meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    waited = tcb.filling_gap
+    return segment.seq == tcb.rcv_nxt and _has_text(tcb, segment) and not tcb.receive_window and not waited
+
+
 @TCP.rule(
-    on=E.SEGMENT_TEXT, stays=OPEN,
-    when=lambda tcb, seg, host: seg.seq == tcb.rcv_nxt and _has_text(tcb, seg) and not tcb.receive_window,
+    on=E.SEGMENT_TEXT, stays=OPEN, when=_meets_closed_window,
     shows={RECEIVE_BUFFER: {view: (view,) for view in (ReceiveBuffer.EMPTY, ReceiveBuffer.CLOSED_WINDOW)}},
     cite="RFC 9293 §3.8.6.1; tcp_data_queue",
 )  # fmt: skip
@@ -103,8 +107,10 @@ def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The receive buffer is over its limit. A predicted segment is not asked."""
-    return not tcb.predicted and tcb.rmem > tcb.rcvbuf and (_new_text(tcb, segment) or bool(segment.flags & _FIN))
+    """The receive buffer is over its limit. Neither a predicted segment is asked, nor one that has its memory already."""
+    if tcb.predicted or tcb.filling_gap:
+        return False
+    return tcb.rmem > tcb.rcvbuf and (_new_text(tcb, segment) or bool(segment.flags & _FIN))
 
 
 @TCP.rule(
