@@ -106,10 +106,10 @@ def _measure(tcb: Tcb, segment: Segment, progress: Progress, sacked_before: int,
     """Measure round trips: of what was sent once; with timestamps also of what was sent again (RFC 6298 §3)."""
     first = last = None
     if progress.first_sent_ns is not None and progress.last_sent_ns is not None and not progress.any_resent:
-        first, last = _since(progress.first_sent_ns, host), _since(progress.last_sent_ns, host)
+        first, last = host.now_ns - progress.first_sent_ns, host.now_ns - progress.last_sent_ns
     sacked = None
     if progress.first_sacked_ns is not None and progress.last_sacked_ns is not None:
-        sacked, last = _since(progress.first_sacked_ns, host), _since(progress.last_sacked_ns, host)
+        sacked, last = host.now_ns - progress.first_sacked_ns, host.now_ns - progress.last_sacked_ns
     if first is None:
         first = sacked
     if first is None and progress.acknowledged:
@@ -124,10 +124,6 @@ def _measure(tcb: Tcb, segment: Segment, progress: Progress, sacked_before: int,
     progress.timer_is_due = progress.acknowledged > 0 or (
         head is not None and sacked is not None and sacked > host.now_ns - head.sent_ns
     )
-
-
-def _since(sent_ns: int, host: Host) -> int:
-    return max(host.now_ns - sent_ns, 0)
 
 
 def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:

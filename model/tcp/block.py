@@ -97,8 +97,9 @@ class OutBuffer:
     cut: int = 0
     """How long each of them is, in bytes (`gso_size`); 0 while it was not sent."""
     sent_ns: int = 0
+    clock_ns: int = 0
     order: int = 0
-    """When it was sent last, and the how many-th transmission that was."""
+    """When it was sent last, what its sender's clock said (output.py), and the how many-th transmission that was."""
     sent_again: bool = False
     sacked: bool = False
     lost: bool = False
@@ -287,7 +288,7 @@ class Tcb(Endpoint):
     transmitted_ns: int = -(1 << 60)
     """When the last segment of any kind was sent."""
     clock_ns: int = 0
-    """When it was sent if something else was sent before at the same moment of virtual time: a little later."""
+    """What the clock of its sender said: a little more than the time where virtual time has stood (output.py)."""
     transmissions: int = 0
     newest_arrived: tuple[int, int] = (0, 0)
     """How many buffers were sent, and which of these transmissions is the latest that is known to have arrived, and up

@@ -248,7 +248,8 @@ def note_sent(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     tcb.transmissions += 1
     tcb.transmitted_ns = host.now_ns
     buffer.watched = True
-    buffer.sent_ns, buffer.order = max(host.now_ns, tcb.clock_ns), tcb.transmissions
+    buffer.sent_ns, buffer.order = host.now_ns, tcb.transmissions
+    buffer.clock_ns = max(host.now_ns, tcb.clock_ns)
 
 
 def _look_at_clock(tcb: Tcb, host: Host) -> None:

@@ -123,6 +123,7 @@ def cut_unacked(tcb: Tcb, buffer: OutBuffer, at: int, mss: int, host: Host) -> O
     for part in (buffer, rest):
         _count_segments(part, mss)
     rest.sent_ns, rest.order, rest.sent_again = buffer.sent_ns, buffer.order, buffer.sent_again
+    rest.clock_ns = buffer.clock_ns
     rest.sacked, rest.lost, rest.resent, rest.watched = buffer.sacked, buffer.lost, buffer.resent, buffer.watched
     more = buffer.segments + rest.segments - before
     _count(tcb, buffer, more)
@@ -179,7 +180,7 @@ def _arrived(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
 
     If the answer came sooner than any ever did, it is not the retransmission that has arrived, and says nothing.
     """
-    trip_ns = host.now_ns - buffer.sent_ns
+    trip_ns = host.now_ns - buffer.clock_ns
     if (buffer.sent_again or buffer.resent) and trip_ns < (tcb.shortest_us or 0) * 1000:
         return
     tcb.newest_is_news, tcb.newest_trip_ns = True, trip_ns
@@ -427,7 +428,7 @@ def _slack_ns(tcb: Tcb) -> int:
 
 def lost_in_ns(tcb: Tcb, buffer: OutBuffer, slack_ns: int, host: Host) -> int:
     """In how many nanoseconds a buffer is lost, if nothing is heard of it; not more than 0: it is."""
-    return tcb.newest_trip_ns + slack_ns - (host.now_ns - buffer.sent_ns)
+    return tcb.newest_trip_ns + slack_ns - (host.now_ns - buffer.clock_ns)
 
 
 def find_lost(tcb: Tcb, host: Host) -> int:
