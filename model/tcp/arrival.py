@@ -73,16 +73,19 @@ def _foreseen(tcb: Tcb, segment: Segment) -> Phases:
 
 
 def _follow_up(tcb: Tcb, host: Host) -> None:
-    """A gap may be filled: what waited behind it is text, and may bring the FIN, as if it had arrived now."""
+    """A gap may be filled: what waited behind it is text, and may bring the FIN, as if it had arrived now. If nothing
+    waits any more, that is acknowledged at once (RFC 5681 §4.2).
+    """
     told_to = tcb.rcv_nxt
     while (waited := order.take(tcb, told_to)) is not None:
-        tcb.ack_now = tcb.ack_scheduled = True
         for phase in (E.SEGMENT_TEXT, E.SEGMENT_FIN):
             tcb.filling_gap = True
             dropped = TCP.offer(host.trail, phase, tcb, waited, host)
             tcb.filling_gap = False
             if dropped:
                 return
+    if not tcb.out_of_order:
+        tcb.ack_now = tcb.ack_scheduled = True
 
 
 def _is_predicted(tcb: Tcb, segment: Segment, host: Host) -> bool:

@@ -51,7 +51,7 @@ def _start(tcb: Tcb, host: Host) -> None:
     tcb.opened_ns = host.now_ns
     tcb.rto_ns = host.profile.rto_initial_ns
     tcb.backoff = tcb.retransmits = 0
-    syn = OutBuffer(host.next_buffer(), tcb.iss, bytearray(), syn=True, sent_ns=host.now_ns)
+    syn = OutBuffer(host.next_buffer(), tcb.iss, bytearray(), syn=True)
     tcb.unacked.append(syn)
     tcb.in_flight = 1
     tcb.cwnd, tcb.ssthresh = host.profile.initial_cwnd, congestion.INFINITE
@@ -415,7 +415,7 @@ def crossed_opening_times_out(tcb: Tcb, host: Host) -> None:
 def _again(tcb: Tcb, host: Host, *, doubled: bool = True) -> None:
     tcb.retransmits += 1
     tcb.resent += 1
-    tcb.unacked[0].sent_ns, tcb.unacked[0].sent_again = host.now_ns, True
+    tcb.unacked[0].sent_again = True
     if doubled:
         tcb.backoff += 1
         tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)

@@ -369,6 +369,8 @@ def send_syn(tcb: Tcb, host: Host, *, ack: bool = False) -> None:
     """Send SYN, or SYN-ACK. Its window is not scaled (RFC 7323 §2.2). A request answers with the options that it was
     asked for; whoever opens actively offers the same ones in each.
     """
+    if tcb.unacked:
+        tcb.unacked[0].sent_ns = host.now_ns
     offers = not tcb.is_request and tcb.listener is None
     stamped = stamps(tcb, host)
     if offers and host.profile.timestamps and stamped is None:

@@ -228,11 +228,22 @@ def _window(tcb: Tcb) -> int:
     return min(tcb.rcv_wnd, 65_535)
 
 
+def _echoes_no_syn_ack(tcb: Tcb, segment: Segment) -> bool:
+    """Whether it echoes a time that is none of our SYN-ACKs', nor lies between two of them (`tcp_check_req`)."""
+    if not (tcb.timestamps and segment.timestamps and segment.timestamps[1] and tcb.unacked):
+        return False
+    first, last = (timestamps.clock(tcb, at_ns) for at_ns in (tcb.opened_ns, tcb.unacked[0].sent_ns))
+    echo = segment.timestamps[1]
+    return timestamps.difference(echo, first) < 0 or timestamps.difference(echo, last) > 0
+
+
 def _outside(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """Whether it is old, or carries nothing that the window takes (`tcp_in_window`)."""
+    """Whether it is old, echoes what was not sent, or carries nothing that the window takes (`tcp_in_window`)."""
     first, last = tcb.rcv_nxt, tcb.rcv_nxt + _window(tcb)
     inside = segment.seq == first or (segment.end > first and segment.seq < last)
-    return _old(tcb, segment, host) or not (inside or segment.seq == segment.end == last)
+    if _old(tcb, segment, host) or _echoes_no_syn_ack(tcb, segment):
+        return True
+    return not (inside or segment.seq == segment.end == last)
 
 
 def _drop(request: Tcb, host: Host) -> None:
@@ -297,7 +308,7 @@ def request_ignores_segment_outside(tcb: Tcb, segment: Segment, host: Host) -> N
     unconfirmed=_UNSEEN,
 )  # fmt: skip
 def request_answers_segment_outside(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """It lies outside the window or is old: it is dropped, and an acknowledgement says what is expected."""
+    """It lies outside the window, is old, or echoes what was not sent: it is dropped, and an acknowledgement says what is expected."""
     _drop(tcb, host)
     if _may_be_an_answer(segment):
         tcb.last_challenge_ns = host.tick_ns
