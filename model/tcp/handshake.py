@@ -25,7 +25,7 @@ from ..values.segments import TIMESTAMPS_SIZE, Segment
 from . import congestion, cookies, keepalive, memory, timestamps
 from .block import OutBuffer, Tcb, Timer
 from .ends import abort
-from .machine import DROP, REQUEST, TCP, RequestEvent, TcpEvent
+from .machine import DROP, RECOVERY, REQUEST, TCP, RecoveryEvent, RequestEvent, TcpEvent
 from .output import reset_in_answer, send_ack, send_syn
 from .roundtrip import note_round_trip, note_shortest
 from .timers import modelled_ns
@@ -278,6 +278,7 @@ def ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
     tcb.advertised_mss -= tcb.option_bytes
     timestamps.note(tcb, segment, host)
     _established(tcb, segment, host)
+    congestion.pace(tcb)
     tcb.predicts = True
     if tcb.write_shut:
         TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, SHUT_WR, host)
@@ -332,8 +333,9 @@ def _established(tcb: Tcb, segment: Segment, host: Host) -> None:
         note_shortest(tcb, trip_ns, host)
         note_round_trip(tcb, trip_ns, host)
     lost = tcb.retransmits > 1 and not _was_needless(tcb, segment)
-    tcb.cwnd = 1 if lost else profile.initial_cwnd
     congestion.pace(tcb)
+    tcb.cwnd = 1 if lost else profile.initial_cwnd
+    RECOVERY.offer(host.trail, RecoveryEvent.SYN_ACKED, tcb, host)
     tcb.backoff = tcb.retransmits = tcb.timeouts = 0
     bound_mss(tcb)
     first_rcv_mss(tcb)
@@ -398,7 +400,6 @@ def connecting_times_out(tcb: Tcb, host: Host) -> None:
 def crossed_syn_is_sent_again(tcb: Tcb, host: Host) -> None:
     """The SYNs had crossed, and nobody answered our SYN-ACK: it is sent again, and the next wait is twice as long.
     It takes the whole congestion window: a FIN waits until it is acknowledged."""
-    tcb.cwnd = 1
     _again(tcb, host)
     send_syn(tcb, host, ack=True)
 
@@ -416,6 +417,7 @@ def _again(tcb: Tcb, host: Host, *, doubled: bool = True) -> None:
     tcb.retransmits += 1
     tcb.resent += 1
     tcb.unacked[0].sent_again = True
+    RECOVERY.fire(host.trail, RecoveryEvent.SYN_TIMED_OUT, tcb, host)
     if doubled:
         tcb.backoff += 1
         tcb.rto_ns = min(tcb.rto_ns * 2, host.profile.rto_max_ns)

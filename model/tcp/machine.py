@@ -165,6 +165,8 @@ class RecoveryEvent(IntEnum):
     """The tail probe was acknowledged, and not as a duplicate: it had filled a gap."""
     TOO_LARGE = auto()
     """Segments have become smaller, and something larger was on its way: it did not get through."""
+    SYN_TIMED_OUT = auto()
+    SYN_ACKED = auto()
 
 
 class Resend(IntEnum):

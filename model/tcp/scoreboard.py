@@ -255,7 +255,8 @@ def trim(tcb: Tcb, run: OutBuffer) -> None:
 
 def note_sack(tcb: Tcb, blocks: tuple[Run, ...], ack: int, progress: Progress, host: Host) -> None:
     """Mark what the peer has out of order, in the order of its numbers. A first block below the acknowledgement, or
-    within the second, tells what arrived twice (RFC 2883; `tcp_sacktag_write_queue`).
+    within the second, tells what arrived twice (RFC 2883; `tcp_sacktag_write_queue`). It is seen with the block that
+    holds it, and once more only if that one ends where all ends.
     """
     first = blocks[0]
     twice = first[0] < ack or (len(blocks) > 1 and blocks[1][0] <= first[0] and first[1] <= blocks[1][1])
@@ -265,7 +266,8 @@ def note_sack(tcb: Tcb, blocks: tuple[Run, ...], ack: int, progress: Progress, h
     told = [(*block, twice and not index) for index, block in enumerate(blocks)]
     reached = 0
     for begin, end, again in sorted(told, key=lambda block: block[0]):
-        if end > progress.una and _is_sensible(tcb, begin, end, again) and not (again and begin < reached):
+        seen = again and begin < reached and bool(tcb.unacked) and tcb.unacked[-1].end > reached
+        if end > progress.una and _is_sensible(tcb, begin, end, again) and not seen:
             _note_block(tcb, begin, end, first if twice else (0, 0), progress, host)
             reached = end
 

@@ -46,6 +46,23 @@ def everything_is_sent_again(tcb: Tcb, before: Recovery, host: Host) -> None:
     tcb.time_out_doubted = before < R.RECOVERY or tcb.retransmits > 0
 
 
+@RECOVERY.rule(
+    on=E.SYN_TIMED_OUT, moves={R.OPEN: R.LOSS, R.LOSS: R.LOSS}, cite="RFC 6298 §5.5; tcp_retransmit_timer",
+)  # fmt: skip
+def syn_is_taken_for_lost(tcb: Tcb, host: Host) -> None:
+    """The SYN was not acknowledged for a time-out: a loss like any other, and the window begins with one segment."""
+    tcb.high_seq, tcb.cwnd = tcb.snd_nxt, 1
+    tcb.time_out_doubted, tcb.undo_marker = True, None
+
+
+@RECOVERY.rule(
+    on=E.SYN_ACKED, moves={R.LOSS: R.OPEN}, when=lambda tcb, host: tcb.sack_permitted,
+    cite="tcp_process_loss; tcp_try_undo_recovery",
+)  # fmt: skip
+def opening_ends_the_loss(tcb: Tcb, host: Host) -> None:
+    """The SYN that was sent again is acknowledged: nothing is missing. Without SACK the loss lasts until bytes are."""
+
+
 # ---------------------------------------------------------------- after a time-out
 
 
