@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
 from .block import Tcb
-from .ends import abort
+from .ends import abort, is_orphan
 from .machine import DROP, SYNCHRONIZED, TCP, TcpEvent
 from .output import send_ack
 from .windows import ack_soon
@@ -91,7 +91,8 @@ def _outside(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 
 def _not_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    quiet = bool(segment.flags & _RST) or answered_lately(tcb, segment, host)
+    waits_alone = tcb.state is S.FIN_WAIT_2 and is_orphan(tcb)
+    quiet = (bool(segment.flags & _RST) and not waits_alone) or answered_lately(tcb, segment, host)
     return quiet and _outside(tcb, segment, host)
 
 
@@ -100,7 +101,8 @@ def _not_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
     cite="RFC 9293 §3.10.7.4, first; tcp_invalid_ratelimit in tcp(7)",
 )  # fmt: skip
 def segment_outside_window_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """It lies outside the window and is a reset, or another was answered a moment ago: two ends must not answer for ever."""  # noqa: E501
+    """It lies outside the window and is a reset, or another was answered a moment ago: two ends must not answer for ever.
+    What the kernel keeps of an orphan in FIN-WAIT-2 answers a reset too."""
     tcb.drops += segment.merged
     return DROP
 
@@ -156,7 +158,8 @@ def reset_aborts_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 
 @TCP.rule(
-    on=E.SEGMENT_RESET, stays=SYNCHRONIZED, when=lambda tcb, seg, host: bool(seg.flags & _RST), cite="RFC 5961 §3.2",
+    on=E.SEGMENT_RESET, stays=(S.SYN_RECEIVED, *SYNCHRONIZED), when=lambda tcb, seg, host: bool(seg.flags & _RST),
+    cite="RFC 5961 §3.2",
 )  # fmt: skip
 def reset_is_challenged(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """It lies in the window but is not what is expected next: it may be forged, and a true peer will repeat it."""

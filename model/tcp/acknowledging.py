@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values.constants import TcpState
+from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
 from . import congestion, resending, scoreboard, timestamps
 from .acceptance import challenge
 from .block import Recovery, Tcb, Timer
-from .ends import finish, rest
+from .ends import finish, is_orphan, rest
 from .machine import DROP, SEND_BUFFER, SYNCHRONIZED, TCP, SendBuffer, TcpEvent
 from .roundtrip import note_echo_trip, note_round_trip, note_shortest
 from .scoreboard import Progress
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 S, E = TcpState, TcpEvent
+_FIN = int(TcpFlag.FIN)
 
 _ACKED = {
     SendBuffer.EMPTY: (SendBuffer.EMPTY,),
@@ -38,13 +39,14 @@ _ACKED = {
     on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: tcb.snd_una < seg.ack <= tcb.snd_nxt,
     shows={SEND_BUFFER: _ACKED}, cite="RFC 9293 §3.10.7.4, fifth: SND.UNA < SEG.ACK =< SND.NXT",
 )  # fmt: skip
-def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> None:
+def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
     """The peer has these bytes: they leave the send buffer, which makes room and may make it writable again."""
     tcb.retransmits = 0
     _take(tcb, segment, host)
     grow_send_buffer_if_wanted(tcb, host)
     if tcb.snd_una == tcb.write_seq and tcb.write_shut:
-        TCP.offer(host.trail, TcpEvent.OUR_FIN_ACKED, tcb, segment, host)
+        return bool(TCP.offer(host.trail, TcpEvent.OUR_FIN_ACKED, tcb, segment, host))
+    return None
 
 
 def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -136,6 +138,11 @@ def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
             tcb.ran_full = False
 
 
+def brings_more(tcb: Tcb, segment: Segment) -> bool:
+    """Whether it takes room in the sequence beyond what is expected; the next FIN alone does not."""
+    return segment.seq != segment.end and segment.end - bool(segment.flags & _FIN) > tcb.rcv_nxt
+
+
 def says_nothing_new(tcb: Tcb, segment: Segment) -> bool:
     """Whether it is text as foreseen, with an acknowledgement that was there before: it is looked at no further."""
     return tcb.predicted and len(segment.data) > 0 and segment.ack == tcb.snd_una
@@ -224,10 +231,13 @@ def _update_window(tcb: Tcb, segment: Segment, host: Host) -> bool:
 @TCP.rule(
     on=E.OUR_FIN_ACKED, moves={S.FIN_WAIT_1: S.FIN_WAIT_2}, cite="RFC 9293 §3.10.7.4, fifth, FIN-WAIT-1",
 )  # fmt: skip
-def our_fin_is_acked(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """Our FIN is acknowledged: now only the peer's is missing. An orphan does not wait for it for ever."""
-    if tcb.fd is None and tcb.listener is None:
-        host.set_timer(tcb, Timer.TIME_WAIT, host.profile.fin_wait_2_ns)
+def our_fin_is_acked(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Our FIN is acknowledged: now only the peer's is missing. An orphan does not wait for it for ever.
+    For an orphan nothing else of that segment is looked at, unless it brings something new or the FIN."""
+    if not is_orphan(tcb):
+        return False
+    host.set_timer(tcb, Timer.TIME_WAIT, host.profile.fin_wait_2_ns)
+    return not (segment.flags & _FIN or brings_more(tcb, segment))
 
 
 @TCP.rule(on=E.OUR_FIN_ACKED, moves={S.CLOSING: S.TIME_WAIT}, cite="RFC 9293 §3.10.7.4, fifth, CLOSING")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
 from . import memory, order
+from .acknowledging import brings_more
 from .block import Tcb
 from .ends import abort, rest
 from .machine import DROP, RECEIVE_BUFFER, SYNCHRONIZED, TCP, ReceiveBuffer, TcpEvent
@@ -37,11 +38,12 @@ def _new_text(tcb: Tcb, segment: Segment) -> bool:
 
 @TCP.rule(
     on=E.SEGMENT_TEXT, moves=dict.fromkeys((S.FIN_WAIT_1, S.FIN_WAIT_2), S.CLOSED),
-    when=lambda tcb, seg, host: tcb.read_shut and _new_text(tcb, seg),
+    when=lambda tcb, seg, host: tcb.read_shut and brings_more(tcb, seg),
     cite="RFC 1122 §4.2.2.13; RFC 9293 §3.6.1; tcp_rcv_state_process",
 )  # fmt: skip
 def text_nobody_will_read(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """Both directions were shut here and the peer sends still: it is reset, because its data would be lost."""
+    """Both directions were shut here and the peer sends still: it is reset, because its data would be lost.
+    A FIN behind a gap says that there is such data."""
     abort(tcb, errno.ECONNRESET, host)
     reset_in_answer(segment, host)
     return DROP
