@@ -101,7 +101,7 @@ def _not_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
     cite="RFC 9293 §3.10.7.4, first; tcp_invalid_ratelimit in tcp(7)",
 )  # fmt: skip
 def segment_outside_window_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """It lies outside the window and is a reset, or another was answered a moment ago: two ends must not answer for ever.
+    """It lies outside the window and is a reset, or another was answered lately: two ends must not answer for ever.
     What the kernel keeps of an orphan in FIN-WAIT-2 answers a reset too."""
     tcb.drops += segment.merged
     return DROP

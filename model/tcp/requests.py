@@ -308,7 +308,7 @@ def request_ignores_segment_outside(tcb: Tcb, segment: Segment, host: Host) -> N
     unconfirmed=_UNSEEN,
 )  # fmt: skip
 def request_answers_segment_outside(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """It lies outside the window, is old, or echoes what was not sent: it is dropped, and an acknowledgement says what is expected."""
+    """It lies outside the window, is old, or echoes what was not sent: an acknowledgement says what is expected."""
     _drop(tcb, host)
     if _may_be_an_answer(segment):
         tcb.last_challenge_ns = host.tick_ns

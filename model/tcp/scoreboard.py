@@ -263,12 +263,12 @@ def note_sack(tcb: Tcb, blocks: tuple[Run, ...], ack: int, progress: Progress, h
     twice = twice and _note_twice(tcb, first, progress)
     if ack < progress.una - tcb.max_window:
         return
-    told = [(*block, twice and not index) for index, block in enumerate(blocks)]
+    told = sorted(((*block, twice and not index) for index, block in enumerate(blocks)), key=lambda block: block[0])
     reached = 0
-    for begin, end, again in sorted(told, key=lambda block: block[0]):
+    for (begin, end, again), (_, _, again_next) in zip(told, [*told[1:], (0, 0, False)], strict=True):
         seen = again and begin < reached and bool(tcb.unacked) and tcb.unacked[-1].end > reached
         if end > progress.una and _is_sensible(tcb, begin, end, again) and not seen:
-            _note_block(tcb, begin, end, first if twice else (0, 0), progress, host)
+            _note_block(tcb, begin, end, first if again or again_next else (0, 0), progress, host)
             reached = end
 
 
@@ -440,7 +440,8 @@ def find_lost(tcb: Tcb, host: Host) -> int:
     slack_ns = _slack_ns(tcb)
     longest_ns = 0
     for buffer in tcb.unacked:
-        if not buffer.watched or (buffer.lost and not buffer.resent) or (buffer.order, buffer.end) >= tcb.newest_arrived:
+        waits = buffer.lost and not buffer.resent
+        if not buffer.watched or waits or (buffer.order, buffer.end) >= tcb.newest_arrived:
             continue
         wait_ns = lost_in_ns(tcb, buffer, slack_ns, host)
         if wait_ns <= 0:

@@ -109,7 +109,7 @@ def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The receive buffer is over its limit. Neither a predicted segment is asked, nor one that has its memory already."""
+    """The receive buffer is over its limit. A predicted segment is not asked, nor one that has its memory already."""
     if tcb.predicted or tcb.filling_gap:
         return False
     return tcb.rmem > tcb.rcvbuf and (_new_text(tcb, segment) or bool(segment.flags & _FIN))

@@ -1,9 +1,9 @@
 """A sequence played on one arm: after each step its answer, what was sent, and what the socket says of itself.
 
-Segments are noted with the step after which they left. Each step has its moment, which the kernel's arm meets as well as
-it can, a fraction of a millisecond late. The model then makes the step at the very moment when the kernel was seen to
-make it, so that both measure the same round trips. A sequence whose steps the machine could not make in time says by how
-much it was late.
+Segments are noted with the step after which they left. Each step has its moment, which the kernel's arm meets as well
+as it can, a fraction of a millisecond late. The model then makes the step at the very moment when the kernel was seen
+to make it, so that both measure the same round trips. A sequence whose steps the machine could not make in time says by
+how much it was late.
 
 Not here: comparing (comparing.py).
 """
