@@ -36,6 +36,16 @@ _ACKED = {
 
 
 @TCP.rule(
+    on=E.SEGMENT_ACK, stays=(S.FIN_WAIT_2,),
+    when=lambda tcb, seg, host: is_orphan(tcb) and (seg.seq == seg.end or seg.end <= tcb.rcv_nxt),
+    cite="tcp_timewait_state_process, TCP_FIN_WAIT2",
+)  # fmt: skip
+def orphan_waits_for_fin_only(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Nobody holds the socket, and only the peer's FIN is missing: what brings nothing new is dropped, timestamp and all."""  # noqa: E501
+    return DROP
+
+
+@TCP.rule(
     on=E.SEGMENT_ACK, stays=SYNCHRONIZED, when=lambda tcb, seg, host: tcb.snd_una < seg.ack <= tcb.snd_nxt,
     shows={SEND_BUFFER: _ACKED}, cite="RFC 9293 §3.10.7.4, fifth: SND.UNA < SEG.ACK =< SND.NXT",
 )  # fmt: skip
