@@ -26,6 +26,8 @@ MS = 1_000_000
 _DAY_NS = 86_400_000 * MS
 _MODULUS = 1 << 32
 _HALF = 1 << 31
+_LONGEST_MS = _HALF // 1000
+"""As many milliseconds are fewer microseconds than 2**31."""
 
 
 def clock(tcb: Tcb, at_ns: int) -> int:
@@ -83,7 +85,10 @@ def is_behind(tcb: Tcb, segment: Segment, host: Host, slack_ms: int = 1) -> bool
 
 
 def round_trip_ns(tcb: Tcb, segment: Segment, host: Host) -> int | None:
-    """How long ago the segment that is echoed was sent; None if nothing is echoed."""
+    """How long ago the segment that is echoed was sent; None if nothing is echoed, or what lies in the future or too far
+    back to be an echo (`tcp_rtt_tsopt_us`).
+    """
     if not tcb.timestamps or segment.timestamps is None or not segment.timestamps[1]:
         return None
-    return max(difference(clock(tcb, host.now_ns), segment.timestamps[1]), 1) * MS
+    trip_ms = (clock(tcb, host.now_ns) - segment.timestamps[1]) % _MODULUS
+    return max(trip_ms, 1) * MS if trip_ms < _LONGEST_MS else None
