@@ -26,6 +26,8 @@ class Profile:
 
     jiffy_ns: int
     """One tick of the kernel's timer wheel; timers fire on ticks (CONFIG_HZ)."""
+    first_tick: int
+    """What the count of ticks is when the machine begins (INITIAL_JIFFIES: five minutes before it wraps)."""
     delayed_ack_min_ns: int
     """Shortest delay of a delayed acknowledgement, and its first value (TCP_DELACK_MIN, TCP_ATO_MIN: 40 ms)."""
     delayed_ack_max_ns: int
@@ -157,6 +159,7 @@ LINUX = Profile(
     name="linux",
     release="6.18",
     jiffy_ns=4 * MS,
+    first_tick=-75_000,
     delayed_ack_min_ns=40 * MS,
     delayed_ack_max_ns=200 * MS,
     compressed_ack_ns=1 * MS,

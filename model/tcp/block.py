@@ -25,6 +25,7 @@ from ..values.constants import TcpState
 from ..values.segments import Run, Segment
 
 if TYPE_CHECKING:
+    from ..world.wheel import Place
     from .congestion import Algorithm
 
 
@@ -364,6 +365,9 @@ class Tcb(Endpoint):
     """Memory of what waits in the backlog, counted until all of it is processed."""
 
     timers: list[int | None] = attrs.Factory(lambda: [None] * len(Timer))
+    """When each fires; None if it is not set."""
+    places: list[Place | None] = attrs.Factory(lambda: [None] * len(Timer))
+    """Where in the wheel each lies. One that was stopped lies there until its time has come."""
     pending: Pending = Pending.RETRANSMIT
     tail_probed_at: int = 0
     """Where snd_nxt was at the last tail loss probe: one is enough until that is acknowledged; 0 for none."""

@@ -5,7 +5,8 @@ it provokes, before the call goes on; a packet sent while another is being deliv
 that is locked by a call keeps its packets until the call is over. These three sentences are the whole of what makes
 loopback deterministic.
 
-Time is an integer of nanoseconds that others advance. A timer fires on a tick of the kernel's clock and never early.
+Time is an integer of nanoseconds that others advance. A timer fires on a tick of the kernel's clock, never early, and the later the
+farther off it is (wheel.py).
 
 A packet for another host goes to the `link`, which gives no answer; what comes from there goes to `receive`. These two,
 `next_deadline` and `sleep_until` are all that the world, a wire or a bridge needs of a host.
@@ -49,6 +50,7 @@ from .errors import error_arrives
 from .fragments import Reassembly
 from .routes import PathMtus, leaving
 from .syscalls import CALLS, ioctl_of
+from .wheel import Place, Rank, firing_tick, level_of
 from .wire import as_received
 
 _TIMER_EVENTS = {
@@ -65,6 +67,10 @@ _PENDING_EVENTS = {
 }
 _FIN = int(TcpFlag.FIN)
 _PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN)
+PINNED, SHARED, FINE = 0, 1, 2
+"""Timers that fire at one moment: first those that stay on their processor, then those that may be handed to another,
+then those of high resolution.
+"""
 HEADERS = 40
 """IPv4 and TCP without options, in bytes."""
 _UNOBSERVED: list[Arrow] = []
@@ -125,9 +131,12 @@ class Host:
     """Packets that arrived with a wrong checksum, and were dropped."""
     wire: deque[Packet] = attrs.Factory(deque)
     delivering: bool = False
-    timers: list[tuple[int, int, int, int]] = attrs.Factory(list)
-    """Heap of (deadline, order, endpoint, timer); an entry whose deadline is not the endpoint's any more is passed
-    over.
+    first_tick: int = attrs.field(default=attrs.Factory(lambda self: self.profile.first_tick, takes_self=True))
+    """What the count of ticks was at the time 0: where it stands decides how late timers are (wheel.py)."""
+    tick_served: int = -(1 << 60)
+    """The tick behind the last one whose timers fired: the wheel's own, if it is ahead of the clock's."""
+    timers: list[tuple[int, Rank, int, int]] = attrs.Factory(list)
+    """Heap of (deadline, rank, endpoint, timer); an entry whose deadline is not the endpoint's any more is passed over.
     """
     counter: int = 0
     sockets_made: int = 0
@@ -221,6 +230,7 @@ class Host:
 
     def inherit(self, child: Tcb, listener: Tcb) -> None:
         """The connection is made: buffers and options are those that the listener has now, and it holds its port."""
+        self.stop_timers(child)  # that of the request was its own
         child.sndbuf, child.rcvbuf = listener.sndbuf, listener.rcvbuf
         child.sndbuf_locked, child.rcvbuf_locked = listener.sndbuf_locked, listener.rcvbuf_locked
         child.nodelay, child.nagle_waived = listener.nodelay, listener.nagle_waived
@@ -536,26 +546,40 @@ class Host:
         return self.now_ns - self.now_ns % self.profile.jiffy_ns
 
     def set_timer(self, tcb: Tcb, timer: Timer, delay_ns: int) -> None:
-        """Fire `timer` after `delay_ns`: on the first tick that is not early."""
-        tick = self.profile.jiffy_ns
-        deadline = (self.now_ns // tick + -(-delay_ns // tick) + 1) * tick
-        if tcb.timers[timer] == deadline:
-            return  # it keeps its place among those of this tick (`mod_timer`)
-        tcb.timers[timer] = deadline
-        self.counter += 1
-        heapq.heappush(self.timers, (deadline, self.counter, tcb.number, timer))
+        """Fire `timer` after `delay_ns`: not earlier, and as much later as the wheel has it (wheel.py)."""
+        tick_ns = self.profile.jiffy_ns
+        now = self.now_ns // tick_ns + self.first_tick
+        asked = now - (-delay_ns // tick_ns)
+        place = tcb.places[timer]
+        if place is not None and place.deadline_ns <= self.now_ns:
+            place = None
+        if place is None or place.asked != asked:
+            level = level_of(asked - max(now, self.tick_served))
+            deadline_ns = (firing_tick(asked, level) - self.first_tick) * tick_ns
+            if place is not None and (place.level, place.deadline_ns) == (level, deadline_ns):
+                rank = place.rank
+            else:
+                self.counter += 1
+                shared = timer is not Timer.TIME_WAIT and not tcb.is_request
+                rank = (SHARED if shared else PINNED, -level, -self.counter)
+            place = tcb.places[timer] = Place(asked, level, deadline_ns, rank)
+        if tcb.timers[timer] != place.deadline_ns:
+            tcb.timers[timer] = place.deadline_ns
+            heapq.heappush(self.timers, (place.deadline_ns, place.rank, tcb.number, timer))
 
     def set_fine_timer(self, tcb: Tcb, timer: Timer, delay_ns: int) -> None:
         """Fire `timer` after `delay_ns`, without regard to ticks."""
         tcb.timers[timer] = self.now_ns + delay_ns
         self.counter += 1
-        heapq.heappush(self.timers, (self.now_ns + delay_ns, self.counter, tcb.number, timer))
+        heapq.heappush(self.timers, (self.now_ns + delay_ns, (FINE, 0, self.counter), tcb.number, timer))
 
     def stop_timer(self, tcb: Tcb, timer: Timer) -> None:
+        """Let it pass unnoticed. It stays in the wheel, which counts if it is set again."""
         tcb.timers[timer] = None
 
     def stop_timers(self, tcb: Tcb) -> None:
-        tcb.timers = [None] * len(Timer)
+        """Take all of them out of the wheel."""
+        tcb.timers, tcb.places = [None] * len(Timer), [None] * len(Timer)
 
     def next_deadline(self) -> int | None:
         """When the next timer fires, in nanoseconds; None if none is set."""
@@ -592,12 +616,14 @@ class Host:
 
     def fire_next(self) -> None:
         """Fire the timer that is due next; `next_deadline` has said that there is one."""
-        deadline, _, number, timer = heapq.heappop(self.timers)
+        deadline, rank, number, timer = heapq.heappop(self.timers)
         self.now_ns = max(self.now_ns, deadline)
+        if rank[0] < FINE:
+            self.tick_served = self.now_ns // self.profile.jiffy_ns + self.first_tick + 1
         self._fire(self.tcb(number), Timer(timer))
 
     def _fire(self, tcb: Tcb, timer: Timer) -> None:
-        tcb.timers[timer] = None
+        tcb.timers[timer] = tcb.places[timer] = None
         if self.trace is not None:
             name = self.names.get(tcb.fd, "-") if tcb.fd is not None else "-"
             self.trace.add(TimerEvent(self.now_ns, self.name, name, timer.name.lower()))
