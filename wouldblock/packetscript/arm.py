@@ -21,6 +21,7 @@ from typing import Protocol
 
 import attrs
 
+from model.profiles import LINUX, SECOND
 from model.values.addresses import Address
 from model.values.packets import IpPacket
 from model.values.results import Block
@@ -30,6 +31,15 @@ from .syntax import Packet, Script, SystemCall
 
 Seen = int | bytes | list["Seen"] | dict[str, "Seen"]
 """What a call wrote somewhere. Dictionaries are structures, by the names of their members."""
+
+START_NS = 1000 * SECOND + SECOND // 1000
+"""What the model's clock says when a script begins: a millisecond into a tick, so that no event that is a whole number
+of ticks away is near the next one.
+"""
+START_COUNT = START_NS // LINUX.jiffy_ns + LINUX.first_tick
+"""The count of ticks at that moment. The kernel's run begins when its own count has the same remainder, for by that
+timers of a quarter of a second and more are late.
+"""
 
 LOCAL, REMOTE = "192.168.0.1", "192.0.2.1"
 NETMASK = "255.255.0.0"

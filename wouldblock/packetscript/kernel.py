@@ -19,24 +19,22 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
 
+from model.profiles import LINUX
 from model.values.packets import IpPacket
 from model.values.wire import decode, encode
 from realnet import Namespace, NamespaceRefused
 from realnet.capture import Capture
 from realnet.observe import tcp_info
 from realnet.settings import read, write
+from realnet.ticks import ticks_ahead, wait_for
 from realnet.tun import Tun
 
-from .arm import Ends
+from .arm import START_COUNT, START_NS, Ends
 from .kernelcalls import KernelAttempt, KernelCalls
 from .settings import read_commands
 from .syntax import Packet, SystemCall
 
 _SILENCE = {"net.ipv6.conf.default.disable_ipv6": "1", "net.ipv6.conf.all.disable_ipv6": "1"}
-
-_TICKS = 6
-"""CLOCK_MONOTONIC_COARSE, which the standard library does not name: its resolution is the length of a tick."""
-
 
 class RunningKernel:
     """The kernel's arm. Entering it raises `realnet.NamespaceRefused` where the machine does not allow it."""
@@ -51,6 +49,7 @@ class RunningKernel:
         self._stack = ExitStack()
 
     def __enter__(self) -> RunningKernel:
+        ticks_ahead()
         with ExitStack() as stack:
             stack.enter_context(Namespace())
             write(_SILENCE)
@@ -69,7 +68,7 @@ class RunningKernel:
             self._calls = KernelCalls(ends, self._wake)
             stack.callback(self._calls.close_all)
             self._stack = stack.pop_all()
-        self.begin()
+        self._begin_at(time.monotonic_ns())
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -82,13 +81,14 @@ class RunningKernel:
     # ----------------------------------------------------------------------------------------------------------- time
 
     def begin(self) -> None:
-        """The script begins with a tick of the kernel, as it does on the model: timers go off at ticks, which are as
-        many ticks after the zero of CLOCK_MONOTONIC (`tick_setup_device`).
+        """Wait until the count of ticks stands as the model's does, to within `ticks.WHOLE`: a quarter of a second at
+        most.
         """
-        tick_ns = round(time.clock_getres(_TICKS) * 1e9)
-        self._began_ns = -(-time.monotonic_ns() // tick_ns) * tick_ns
-        self._clock_ns = time.time_ns() - time.monotonic_ns() + self._began_ns
-        time.sleep(max(-self.now_ns, 0) / 1e9)
+        self._begin_at(wait_for(START_COUNT, START_NS % LINUX.jiffy_ns))
+
+    def _begin_at(self, monotonic_ns: int) -> None:
+        self._began_ns = monotonic_ns
+        self._clock_ns = time.time_ns() - time.monotonic_ns() + monotonic_ns
 
     @property
     def now_ns(self) -> int:

@@ -30,14 +30,12 @@ from model.values.segments import Segment
 from model.values.wire import decode, encode
 from model.world.host import Host
 
-from .arm import Ends, Reply
+from .arm import START_NS, Ends, Reply
 from .modelcalls import ModelAttempt, ModelCalls
 from .reader import Beyond
 from .settings import read_commands, settled
 from .syntax import AccurateEcn, FastOpen, Flag, Icmp, Md5, Packet, SystemCall, Tcp
 
-START_NS = 1000 * SECOND
-"""What the host's clock says when the script begins."""
 _PAGE, _LINE, _PAD = 4096, 64, 64
 _DESCRIPTOR, _TRAILER, _SMALL_HEAD = 256, 320, 576
 """Sizes in the kernel, in bytes: PAGE_SIZE, SMP_CACHE_BYTES, NET_SKB_PAD, struct sk_buff, struct skb_shared_info, and
