@@ -1,9 +1,9 @@
 """Where the kernel's count of ticks stands: by that, timers of a quarter of a second and more are late.
 
-Ticks fall on whole multiples of their length on the clock CLOCK_MONOTONIC; what is not known of their count (jiffies) is
-with what number it began. Root reads it in /proc/timer_list. Anybody else finds out by waiting: a `recv` with a time-out
-waits on the kernel's wheel, where a wait of more than 63 ticks ends when the count is a multiple of 8, and one of more
-than 504 when it is one of 64. That takes four seconds, once a process.
+Ticks fall on whole multiples of their length on the clock CLOCK_MONOTONIC; what is not known of their count (jiffies)
+is with what number it began. Root reads it in /proc/timer_list. Anybody else finds out by waiting: a `recv` with a
+time-out waits on the kernel's wheel, where a wait of more than 63 ticks ends when the count is a multiple of 8, and one
+of more than 504 when it is one of 64. That takes four seconds, once a process.
 
 A timer may fire a tick late besides: each processor looks at the count on its own tick, and another one counts.
 

@@ -5,8 +5,8 @@ it provokes, before the call goes on; a packet sent while another is being deliv
 that is locked by a call keeps its packets until the call is over. These three sentences are the whole of what makes
 loopback deterministic.
 
-Time is an integer of nanoseconds that others advance. A timer fires on a tick of the kernel's clock, never early, and the later the
-farther off it is (wheel.py).
+Time is an integer of nanoseconds that others advance. A timer fires on a tick of the kernel's clock, never early, and
+the later the farther off it is (wheel.py).
 
 A packet for another host goes to the `link`, which gives no answer; what comes from there goes to `receive`. These two,
 `next_deadline` and `sleep_until` are all that the world, a wire or a bridge needs of a host.

@@ -18,15 +18,15 @@ from wouldblock.packetscript.kernel import RunningKernel
 from wouldblock.packetscript.outcome import Verdict
 from wouldblock.packetscript.running import run
 from wouldblock.packetscript.simulation import Simulation
+from wouldblock.peerwalk.both import on_model
 from wouldblock.peerwalk.comparing import Difference, first_difference
 from wouldblock.peerwalk.generating import generate
 from wouldblock.peerwalk.playing import ENDS, play
 from wouldblock.peerwalk.report import PeerReport
 from wouldblock.peerwalk.scripting import script
 from wouldblock.peerwalk.shrinking import shrink, without
-from wouldblock.peerwalk.steps import MS, Sequence, Spoilt, Step
-from wouldblock.peerwalk.walking import on_model, walk
-from wouldblock.peerwalk.watching import coarseness_ns
+from wouldblock.peerwalk.steps import Sequence, Spoilt, Step
+from wouldblock.peerwalk.walking import walk
 
 OPEN = (
     "socket(..., SOCK_STREAM, IPPROTO_TCP) = 3",
@@ -102,7 +102,8 @@ def test_a_seed_makes_one_sequence() -> None:
 
 def test_differences_have_a_kind_and_a_place() -> None:
     sequence = Sequence(4, False, tuple(Step(10, text) for text in (*OPEN, "send(4, ..., 10, MSG_DONTWAIT) = 10")))
-    seen, fired = on_model(sequence)
+    played, fired = on_model(sequence)
+    seen = played.seen
     assert first_difference(sequence, seen, seen) is None
     assert any(arrow.rule.name == "send_copies" for arrow in fired)
 
@@ -152,8 +153,3 @@ def test_shrinking_keeps_what_the_difference_needs() -> None:
 def test_time_of_what_is_left_out_passes() -> None:
     sequence = Sequence(3, False, tuple(Step(gap, "close(3) = 0") for gap in (1, 20, 300, 4000)))
     assert [step.gap_ms for step in without(sequence, [range(1, 3)]).steps] == [1, 4320]
-
-
-@pytest.mark.parametrize(("length_ms", "late_ms"), [(40, 0), (248, 0), (252, 32), (2000, 32), (2016, 256)])
-def test_the_wheel_is_coarser_farther_off(length_ms: int, late_ms: int) -> None:
-    assert coarseness_ns(length_ms * MS) == late_ms * MS

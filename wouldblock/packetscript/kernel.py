@@ -36,6 +36,7 @@ from .syntax import Packet, SystemCall
 
 _SILENCE = {"net.ipv6.conf.default.disable_ipv6": "1", "net.ipv6.conf.all.disable_ipv6": "1"}
 
+
 class RunningKernel:
     """The kernel's arm. Entering it raises `realnet.NamespaceRefused` where the machine does not allow it."""
 

@@ -71,6 +71,8 @@ class Simulation:
         self._calls = ModelCalls(self.host, ends)
         self._conversion = Conversion()
         self._waking: list[ModelAttempt] = []
+        self.fired_ns = -SECOND
+        """When a timer fired last."""
 
     def __enter__(self) -> Simulation:
         return self
@@ -98,6 +100,7 @@ class Simulation:
         if deadline == min(due):
             with _as_missing():
                 self.host.fire_next()
+            self.fired_ns = self.now_ns
         else:
             self.host.sleep_until(min(due))
             self._waking = [each for each in self._waking if each.wake_ns is None or each.wake_ns > self.host.now_ns]

@@ -2,8 +2,8 @@
 
 Segments are noted with the step after which they left. Each step has its moment, which the kernel's arm meets as well
 as it can, a fraction of a millisecond late. The model then makes the step at the very moment when the kernel was seen
-to make it, so that both measure the same round trips. A sequence whose steps the machine could not make in time says by
-how much it was late.
+to make it, so that both measure the same round trips. A play says by how much the latest step was late, and how soon
+after a timer of the model's one was made: too soon, and the kernel's may not have fired yet.
 
 Not here: comparing (comparing.py).
 """
@@ -16,12 +16,14 @@ from itertools import zip_longest
 
 import attrs
 
+from model.profiles import SECOND
 from model.values.packets import IpPacket, Tcp, Timestamps
 from model.values.results import Block
 from model.values.wire import decode, encode
 from wouldblock.packetscript import parse
 from wouldblock.packetscript.arm import Arm, Ends, Reply
 from wouldblock.packetscript.matching import Connection, comparable, injected, written
+from wouldblock.packetscript.simulation import Simulation
 from wouldblock.packetscript.syntax import Flag, Packet, SystemCall
 
 from .steps import FIRST_STAMP, MS, Sequence, Spoilt, Step, spoil
@@ -30,6 +32,10 @@ ENDS = Ends(("192.168.0.1", 8080), ("192.0.2.1", 40_001))
 STAMPS = "sysctl -q net.ipv4.tcp_timestamps={}"
 BEFORE, AFTER = "(before)", "(after)"
 """Marks between what was sent while time passed and what was sent in answer to a step."""
+SHIFT_NS, SHIFTS_NS = 930_000, 1_500_000
+"""By so much each step is later than the one before, beside its gap, up to so much in all: so round trips are no whole
+numbers of milliseconds, of which timers would be due just where one tick ends and the next begins.
+"""
 EVENTS = "POLLIN|POLLOUT|POLLPRI|POLLRDHUP"
 
 
@@ -49,6 +55,8 @@ class Player:
         self.arm, self.fd = arm, fd
         self.connection = Connection(ENDS.local, ENDS.remote)
         self.at_ns = self.late_ns = self.segments = 0
+        self.nearest_ns = SECOND
+        """How soon after a timer of the model's a step was made."""
         self.moments: list[int] = []
         """When each step was made: when its segment arrived, or the first that it led to left."""
         self.packets: list[Packet] = []
@@ -67,9 +75,12 @@ class Player:
     def wait(self, gap_ms: int, moment_ns: int | None = None) -> tuple[str, ...]:
         """Let the time before a step pass, or until `moment_ns`. What was sent meanwhile."""
         self.at_ns += gap_ms * MS
-        until_ns = self.at_ns if moment_ns is None else moment_ns
+        shift_ns = len(self.moments) * SHIFT_NS % SHIFTS_NS
+        until_ns = self.at_ns + shift_ns if moment_ns is None else moment_ns
         while self.arm.step(until_ns):
             pass
+        if isinstance(self.arm, Simulation):
+            self.nearest_ns = min(self.nearest_ns, until_ns - self.arm.fired_ns)
         return self._sent()
 
     def make(self, step: Step, action: SystemCall | Packet | None = None) -> Seen:
@@ -121,11 +132,14 @@ class Player:
 
 @attrs.frozen
 class Play:
-    """A sequence that was played: what each step showed, when it was made, and how late the latest was."""
+    """A sequence that was played: what each step showed, when it was made, how late the latest was, and how near to a
+    timer of the model's the nearest.
+    """
 
     seen: list[Seen]
     moments_ns: list[int]
     late_ns: int
+    nearest_ns: int
 
 
 def play(arm: Arm, sequence: Sequence, moments_ns: Ordered[int] = ()) -> Play:
@@ -138,7 +152,7 @@ def play(arm: Arm, sequence: Sequence, moments_ns: Ordered[int] = ()) -> Play:
             waited = player.wait(step.gap_ms, moment_ns)
             made = player.make(step, action)
             seen.append(attrs.evolve(made, sent=(BEFORE, *waited, AFTER, *made.sent)))
-        return Play(seen, player.moments, player.late_ns)
+        return Play(seen, player.moments, player.late_ns, player.nearest_ns)
 
 
 def _shown(reply: Reply | Block) -> str:

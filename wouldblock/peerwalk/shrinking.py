@@ -15,18 +15,14 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
-from wouldblock.packetscript.kernel import RunningKernel
 from wouldblock.packetscript.reader import Beyond
-from wouldblock.packetscript.simulation import Simulation
 
-from .comparing import Difference, first_difference
-from .playing import ENDS, play
+from .both import trial
+from .comparing import Difference
 from .scripting import script
 from .steps import Sequence, Step
 
 MOST_PLAYS, MOST_SECONDS = 120, 20.0
-HELD_UP_NS = 4_000_000
-"""As much as a step may be late: a tick of the kernel. Timers are kept farther away than that (generating.py)."""
 OPENING = 2
 """So many steps stay: a socket that does not block."""
 
@@ -46,14 +42,13 @@ class Shrunk:
 
 
 def attempt(sequence: Sequence, kind: str) -> Difference | None:
-    """The difference of this kind in a sequence, if it shows it and the machine was not held up meanwhile."""
+    """The difference of this kind in a sequence, if it shows it beyond doubt."""
     try:
-        kernel = play(RunningKernel(ENDS), sequence)
-        model = play(Simulation(ENDS), sequence, kernel.moments_ns)
+        tried = trial(sequence)
     except Beyond:
         return None
-    found = first_difference(sequence, model.seen, kernel.seen)
-    return found if found is not None and found.kind == kind and kernel.late_ns < HELD_UP_NS else None
+    found = tried.difference
+    return found if found is not None and found.kind == kind and not tried.doubtful else None
 
 
 def shrink(sequence: Sequence, found: Difference, try_all: TryAll) -> Shrunk:

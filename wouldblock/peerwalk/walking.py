@@ -4,8 +4,8 @@ A sequence is real time spent waiting, so many run side by side: each in a proce
 root may enter a namespace only while the process has a single thread. A sequence is made from its seed alone, so a
 difference is found again by it.
 
-A sequence that differs while a step was made late runs again, at most `ATTEMPTS` times in all: a kernel that was called
-too late says nothing. One that differs without a measured hold-up is never run again.
+A sequence whose difference is doubtful (both.py) runs again, at most `ATTEMPTS` times in all. One that differs beyond
+doubt is never run again.
 
 Not here: shrinking what differs (shrinking.py), the screen.
 """
@@ -16,23 +16,20 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from collections.abc import Sequence as Ordered
 from multiprocessing import get_context
 from multiprocessing.pool import AsyncResult
 
 import attrs
 
-from model.rules import Arrow
 from realnet.namespace import Namespace
-from wouldblock.packetscript.kernel import RunningKernel
+from realnet.ticks import ticks_ahead
 from wouldblock.packetscript.reader import Beyond
-from wouldblock.packetscript.simulation import Simulation
 
-from .comparing import Difference, first_difference, segments
+from .both import trial
+from .comparing import Difference, segments
 from .generating import generate
-from .playing import ENDS, Seen, play
 from .report import Found, PeerReport
-from .shrinking import HELD_UP_NS, Shrunk, Trial, attempt, shrink
+from .shrinking import Shrunk, Trial, attempt, shrink
 from .steps import Sequence
 
 LENGTH = 30
@@ -45,18 +42,6 @@ _POLL_S = 0.02
 Progress = Callable[[PeerReport], None]
 
 
-class _Counted(list[Arrow]):
-    """A host's trail that counts what is cleared from it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fired: Counter[Arrow] = Counter()
-
-    def clear(self) -> None:
-        self.fired.update(self)
-        super().clear()
-
-
 @attrs.frozen
 class Compared:
     """One sequence, played on both arms. `difference` is None if they were equal."""
@@ -66,47 +51,32 @@ class Compared:
     difference: Difference | None
     segments: int = 0
     attempts: int = 1
-    late_ns: int = 0
+    doubtful: bool = False
     rules: Counter[str] = attrs.Factory(Counter)
     arrows: Counter[str] = attrs.Factory(Counter)
 
-    @property
-    def late(self) -> bool:
-        return self.difference is not None and self.late_ns >= HELD_UP_NS
-
-
-def on_model(sequence: Sequence, moments_ns: Ordered[int] = ()) -> tuple[list[Seen], Counter[Arrow]]:
-    """What the model shows, and the arrows that fired. Raises `Beyond` where it has no answer."""
-    arm = Simulation(ENDS)
-    trail = arm.host.trail = _Counted()
-    seen = play(arm, sequence, moments_ns).seen
-    trail.clear()
-    return seen, trail.fired
-
 
 def compare(seed: int, length: int = LENGTH) -> Compared:
-    """The sequence of this seed on both arms, the kernel's first. Raises `realnet.NamespaceRefused`."""
+    """The sequence of this seed on both arms. Raises `realnet.NamespaceRefused`."""
     sequence = Sequence(3, False, ())
+    tried, plays = None, 0
     try:
         sequence = generate(seed, length)
-        plays, found, late_ns = 0, None, HELD_UP_NS
-        while plays == 0 or (found is not None and late_ns >= HELD_UP_NS and plays < ATTEMPTS):
-            kernel = play(RunningKernel(ENDS), sequence)
-            late_ns = kernel.late_ns
-            model, fired = on_model(sequence, kernel.moments_ns)
-            found = first_difference(sequence, model, kernel.seen)
+        while plays == 0 or (tried is not None and tried.doubtful and plays < ATTEMPTS):
+            tried = trial(sequence)
             plays += 1
     except Beyond as beyond:
         return Compared(seed, sequence, Difference("the model has no answer", 0, beyond.what, ""))
-    if found is not None:
-        return Compared(seed, sequence, found, 0, plays, late_ns)
+    assert tried is not None
+    if tried.difference is not None:
+        return Compared(seed, sequence, tried.difference, 0, plays, tried.doubtful)
     arrows: Counter[str] = Counter()
     rules: Counter[str] = Counter()
-    for arrow, times in fired.items():
+    for arrow, times in tried.fired.items():
         arrows[arrow.key] += times
         if arrow.machine == arrow.rule.machine:
             rules[arrow.rule.name] += times
-    return Compared(seed, sequence, None, segments(model), plays, late_ns, rules, arrows)
+    return Compared(seed, sequence, None, segments(tried.model.seen), plays, rules=rules, arrows=arrows)
 
 
 def walk(
@@ -121,6 +91,7 @@ def walk(
     """
     report = PeerReport(seed)
     began = time.monotonic()
+    ticks_ahead()  # learnt once, for all
     context = get_context("fork")
     with context.Pool(workers, _work_quietly) as pool:
         report.kernel, report.settings = pool.apply(_facts)
@@ -179,7 +150,7 @@ def _count(report: PeerReport, one: Compared, differing: list[Compared]) -> None
         report.segments += one.segments
         report.rules.update(one.rules)
         report.arrows.update(one.arrows)
-    elif one.late:
+    elif one.doubtful:
         report.late += 1
     else:
         differing.append(one)

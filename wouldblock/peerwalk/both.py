@@ -1,0 +1,84 @@
+"""A sequence on both arms: the kernel first, then the model at the moments of the kernel's steps.
+
+A difference may be one of time only, and is *doubtful* then: a step was more than a tick late, a step was made just
+after a timer that the kernel may fire a tick late, or the model itself shows something else if its steps are made
+fractions of a millisecond later or earlier.
+
+Not here: many sequences (walking.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence as Ordered
+from itertools import pairwise
+from random import Random
+
+import attrs
+
+from model.profiles import LINUX
+from model.rules import Arrow
+from wouldblock.packetscript.kernel import RunningKernel
+from wouldblock.packetscript.simulation import Simulation
+
+from .comparing import Difference, first_difference
+from .playing import ENDS, Play, play
+from .steps import Sequence
+
+LATE_NS = LINUX.jiffy_ns
+NEAR_NS = 2 * LINUX.jiffy_ns
+UNKNOWN_NS = 60_000
+"""The kernel may have done a step so much later than it was seen to."""
+VARIANTS = 6
+
+
+class _Counted(list[Arrow]):
+    """A host's trail that counts what is cleared from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fired: Counter[Arrow] = Counter()
+
+    def clear(self) -> None:
+        self.fired.update(self)
+        super().clear()
+
+
+@attrs.frozen
+class Trial:
+    """What came of it. `fired` are the arrows of the model."""
+
+    model: Play
+    kernel: Play
+    fired: Counter[Arrow]
+    difference: Difference | None
+    doubtful: bool
+
+
+def on_model(sequence: Sequence, moments_ns: Ordered[int] = ()) -> tuple[Play, Counter[Arrow]]:
+    """What the model shows, and the arrows that fired. Raises `Beyond` where it has no answer."""
+    arm = Simulation(ENDS)
+    trail = arm.host.trail = _Counted()
+    played = play(arm, sequence, moments_ns)
+    trail.clear()
+    return played, trail.fired
+
+
+def trial(sequence: Sequence) -> Trial:
+    """Play it. Raises `Beyond` where the model has no answer, and `realnet.NamespaceRefused`."""
+    kernel = play(RunningKernel(ENDS), sequence)
+    model, fired = on_model(sequence, kernel.moments_ns)
+    found = first_difference(sequence, model.seen, kernel.seen)
+    return Trial(model, kernel, fired, found, found is not None and _doubtful(sequence, model, kernel))
+
+
+def _doubtful(sequence: Sequence, model: Play, kernel: Play) -> bool:
+    if kernel.late_ns > LATE_NS or model.nearest_ns < NEAR_NS:
+        return True
+    dice = Random(0)
+    for _ in range(VARIANTS):
+        moments = [at_ns + dice.randrange(UNKNOWN_NS) for at_ns in kernel.moments_ns]
+        assert all(one < two for one, two in pairwise(moments))
+        if on_model(sequence, moments)[0].seen != model.seen:
+            return True
+    return False
