@@ -244,13 +244,14 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     cite="RFC 9293 §3.5, figure 7: simultaneous connection synchronization",
 )  # fmt: skip
 def syns_cross(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The other side's SYN crossed ours: answer it with SYN-ACK. A socket connected to itself does this."""
+    """The other side's SYN crossed ours: answer it with SYN-ACK. A socket connected to itself does this.
+    RFC 7323 §2.2 says windows are scaled if both SYNs offer that; Linux scales its own here, whatever the other says."""
     tcb.irs = segment.seq
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
     tcb.snd_wnd = tcb.max_window = segment.window
     tcb.snd_wl1 = segment.seq
     note_options(tcb, segment, host)
-    note_scale(tcb, segment)
+    tcb.snd_scale, tcb.scales = segment.scale or 0, segment.scale is not None
     bound_mss(tcb)
     first_rcv_mss(tcb)
     send_syn(tcb, host, ack=True)

@@ -18,6 +18,7 @@ from .block import Tcb
 from .ends import abort, finish, rest
 from .machine import DROP, TCP, TcpEvent
 from .output import bare
+from .windows import as_told
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -118,7 +119,7 @@ def segment_in_time_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
         _prolong(tcb, segment, host)
         if segment.seq == segment.end or segment.flags & _SYN:
             tcb.last_challenge_ns = host.tick_ns
-    host.transmit(bare(tcb, host, tcb.snd_nxt, _ACK, tcb.receive_window))
+    host.transmit(bare(tcb, host, tcb.snd_nxt, _ACK, as_told(tcb, tcb.receive_window)))
     return DROP
 
 

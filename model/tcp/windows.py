@@ -167,7 +167,14 @@ def advertise_window(tcb: Tcb, host: Host) -> int:
     window = min(window, 65535 << scale)
     if not window >> scale:
         tcb.predicts = False
-    return window >> scale << scale
+    return as_told(tcb, window)
+
+
+def as_told(tcb: Tcb, window: int) -> int:
+    """What a segment tells of this window: whole units of its scale. A peer that was not asked whether it scales takes
+    each unit for a byte.
+    """
+    return window >> tcb.rcv_scale << (tcb.rcv_scale if tcb.scales else 0)
 
 
 def says_new_window(tcb: Tcb, segment: Segment) -> bool:
