@@ -120,7 +120,7 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
         if not probe:
             _schedule_tail_probe(tcb, host, from_now=False)
     elif tcb.unsent and not tcb.unacked and tcb.timers[Timer.RETRANSMIT] is None and tcb.state is not TcpState.CLOSED:
-        start_timer(tcb, Pending.WINDOW_PROBE, probe_interval_ns(tcb, host), host)
+        start_timer(tcb, Pending.WINDOW_PROBE, first_probe_ns(tcb, host), host)
 
 
 def _fits_path(tcb: Tcb, host: Host) -> bool:
@@ -431,6 +431,15 @@ def send_probe(tcb: Tcb, host: Host) -> None:
     host.transmit(bare(tcb, host, tcb.snd_una - 1, _ACK, window, _sack(tcb)))
 
 
+def first_probe_ns(tcb: Tcb, host: Host) -> int:
+    """How long until a closed window is probed first: the retransmission time-out, however often that was doubled
+    (`tcp_check_probe_timer`).
+    """
+    return max(tcb.rto_ns, host.profile.rto_min_ns)
+
+
 def probe_interval_ns(tcb: Tcb, host: Host) -> int:
-    """How long until a closed window is probed: the retransmission time-out, doubled with each probe."""
-    return min(max(tcb.rto_ns, host.profile.rto_min_ns) << min(tcb.backoff, 9), host.profile.rto_max_ns)
+    """How long until it is probed again: doubled with each probe, and with each retransmission that nothing was
+    measured after (`tcp_probe0_when`).
+    """
+    return min(first_probe_ns(tcb, host) << min(tcb.backoff, 9), host.profile.rto_max_ns)
