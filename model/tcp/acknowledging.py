@@ -213,8 +213,8 @@ def ack_of_long_ago(tcb: Tcb, segment: Segment, host: Host) -> bool:
     unconfirmed="on loopback acknowledgements come in order",
 )  # fmt: skip
 def ack_is_old(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """A later acknowledgement overtook it: it says nothing new, but its text may be, and its SACK blocks."""
-    timestamps.note(tcb, segment, host)
+    """A later acknowledgement overtook it: it says nothing new, but its text may be, and its SACK blocks.
+    Its timestamp is not the one to echo, unless the segment was as foreseen."""
     if segment.sack and tcb.sack_permitted:
         progress = _begin(tcb, segment)
         _note_sack(tcb, segment, progress, host)

@@ -97,7 +97,7 @@ def _is_predicted(tcb: Tcb, segment: Segment, host: Host) -> bool:
         and segment.flags & ~_PSH == _ACK
         and segment.window == tcb.snd_wnd
         and segment.seq == tcb.rcv_nxt
-        and tcb.snd_una <= segment.ack <= tcb.snd_nxt
+        and segment.ack <= tcb.snd_nxt
         and tcb.timestamps == (segment.timestamps is not None)
         and not segment.sack
         and not is_behind(tcb, segment, host, 0)
