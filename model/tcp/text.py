@@ -214,13 +214,17 @@ def _fin_in_order(tcb: Tcb, segment: Segment, host: Host) -> bool:
     return bool(segment.flags & _FIN) and (tcb.fin_received or segment.end == tcb.rcv_nxt + 1)
 
 
-def _take_fin(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """The FIN takes its place behind the data; if it came with text it is there already."""
+def _take_fin(tcb: Tcb, segment: Segment, host: Host, *, at_once: bool = False) -> None:
+    """The FIN takes its place behind the data; if it came with text it is there already. What arrived behind it is
+    forgotten, but an acknowledgement that goes at once still tells of it.
+    """
     if not tcb.fin_received:
         memory.queue_received(tcb, segment, b"", True, host)
-    order.forget(tcb)
     tcb.ack_scheduled = True
     tcb.read_shut = True
+    if at_once:
+        send_ack(tcb, host)
+    order.forget(tcb)
 
 
 _FIN_VIEW = {
@@ -247,8 +251,7 @@ def fin_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
 )  # fmt: skip
 def fins_cross(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Both sides closed at once: the peer's FIN is acknowledged, ours is still to be."""
-    _take_fin(tcb, segment, host)
-    send_ack(tcb, host)
+    _take_fin(tcb, segment, host, at_once=True)
 
 
 @TCP.rule(
@@ -257,7 +260,6 @@ def fins_cross(tcb: Tcb, segment: Segment, host: Host) -> None:
 )  # fmt: skip
 def peers_fin_ends_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """Both directions are closed: the FIN is acknowledged, and the addresses rest for a minute."""
-    _take_fin(tcb, segment, host)
-    send_ack(tcb, host)
+    _take_fin(tcb, segment, host, at_once=True)
     rest(tcb, host)
     return DROP
