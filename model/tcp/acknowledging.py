@@ -20,7 +20,7 @@ from .ends import finish, is_orphan, rest
 from .machine import DROP, SEND_BUFFER, SYNCHRONIZED, TCP, SendBuffer, TcpEvent
 from .roundtrip import note_echo_trip, note_round_trip, note_shortest
 from .scoreboard import Progress
-from .windows import bound_mss, grow_send_buffer, may_predict, says_new_window
+from .windows import bound_mss, may_predict, says_new_window
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -53,7 +53,6 @@ def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
     """The peer has these bytes: they leave the send buffer, which makes room and may make it writable again."""
     tcb.retransmits = 0
     _take(tcb, segment, host)
-    grow_send_buffer_if_wanted(tcb, host)
     if tcb.snd_una == tcb.write_seq and tcb.write_shut:
         return bool(TCP.offer(host.trail, TcpEvent.OUR_FIN_ACKED, tcb, segment, host))
     return None
@@ -136,16 +135,6 @@ def _measure(tcb: Tcb, segment: Segment, progress: Progress, sacked_before: int,
     progress.timer_is_due = progress.acknowledged > 0 or (
         head is not None and sacked is not None and sacked > host.now_ns - head.sent_ns
     )
-
-
-def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
-    """A send buffer that ran full once grows with the congestion window, unless it was set (`tcp_new_space`)."""
-    if tcb.ran_full and tcb.pipe < tcb.cwnd:
-        if not tcb.sndbuf_locked:
-            grow_send_buffer(tcb, host.profile)
-            tcb.cwnd_at_ns = host.tick_ns
-        if tcb.writable:
-            tcb.ran_full = False
 
 
 def brings_more(tcb: Tcb, segment: Segment) -> bool:

@@ -19,6 +19,7 @@ from .acknowledging import note_stamps, says_nothing_new
 from .block import Tcb
 from .machine import REQUEST, TCP, RequestEvent, TcpEvent
 from .timestamps import is_behind
+from .windows import use_room
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -45,7 +46,7 @@ TEXT_ONLY_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_ANSWER)
 """And of one that, besides, acknowledges nothing new."""
 BARE_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_PUSH)
 """And of one that brings no text: whether an acknowledgement is due is not asked."""
-_ESTABLISHED, _FIN_PHASE = S.ESTABLISHED, E.SEGMENT_FIN
+_ESTABLISHED, _FIN_PHASE, _PUSH_PHASE = S.ESTABLISHED, E.SEGMENT_FIN, E.SEGMENT_PUSH
 
 
 def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -62,7 +63,9 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
     for phase in phases:
         if TCP.offer(host.trail, phase, tcb, segment, host):
             return
-        if tcb.out_of_order and phase is _FIN_PHASE:
+        if phase is _PUSH_PHASE:
+            use_room(tcb, host)
+        elif tcb.out_of_order and phase is _FIN_PHASE:
             _follow_up(tcb, host)
 
 

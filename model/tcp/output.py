@@ -24,7 +24,7 @@ from . import congestion, memory
 from .block import OutBuffer, Pending, Recovery, Tcb, Timer
 from .machine import TCP, TcpEvent
 from .timestamps import clock, stamps
-from .windows import DEFAULT_MSS, advertise_window, bound_mss
+from .windows import DEFAULT_MSS, advertise_window, bound_mss, use_room
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -241,6 +241,7 @@ def send_buffer(tcb: Tcb, host: Host) -> None:
     _emit(tcb, host, buffer)
     if begins or tcb.pending is Pending.TAIL_PROBE:
         rearm_retransmission(tcb, host)
+    use_room(tcb, host)
 
 
 def note_sent(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:

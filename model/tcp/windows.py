@@ -105,6 +105,19 @@ def bound_mss(tcb: Tcb) -> None:
     tcb.mss = max(half, 68 - 20 - tcb.option_bytes) if half and mss > half else mss
 
 
+def use_room(tcb: Tcb, host: Host) -> None:
+    """A send buffer that was found full grows with the congestion window, unless it was set or the window is used up:
+    whenever something new was sent, and behind every segment that arrives (`tcp_check_space`).
+    """
+    if not tcb.ran_full:
+        return
+    if tcb.pipe < tcb.cwnd and not tcb.sndbuf_locked:
+        grow_send_buffer(tcb, host.profile)
+        tcb.cwnd_at_ns = host.tick_ns
+    if tcb.writable:
+        tcb.ran_full = False
+
+
 def first_rcv_mss(tcb: Tcb) -> None:
     """A first, low guess at the size of the segments that will come (`tcp_initialize_rcv_mss`)."""
     tcb.rcv_mss = max(min(tcb.advertised_mss, tcb.mss, tcb.rcv_wnd // 2, DEFAULT_MSS), 88)
