@@ -245,7 +245,7 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
 )  # fmt: skip
 def syns_cross(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """The other side's SYN crossed ours: answer it with SYN-ACK. A socket connected to itself does this.
-    RFC 7323 §2.2 says windows are scaled if both SYNs offer that; Linux scales its own here, whatever the other says."""
+    RFC 7323 §2.2 says windows are scaled if both SYNs offer that; Linux scales its own here in any case."""
     tcb.irs = segment.seq
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
     tcb.snd_wnd = tcb.max_window = segment.window

@@ -5,9 +5,9 @@ named choice whose answer the kernel's step shows (which port it drew), that is 
 the model's own prediction. What both then answered, and what can be seen of every open socket, must be equal.
 
 Time is real on one arm and virtual on the other. The model's clock is set to the kernel's before each call, and a
-timer has fired, or not, when that is certain. A kernel timer fires up to one tick late, so close to a deadline it is
-not: then *whether it fired* is a named choice too, and the alternatives are tried on copies of the model until one
-agrees.
+timer has fired, or not, when that is certain. The model's count of ticks stands where the kernel's does, so no timer of
+the kernel's is early; but it may fire a tick late, and later on a busy machine. So shortly after a deadline *whether it
+fired* is a named choice too, and the alternatives are tried on copies of the model until one agrees.
 
 The kernel is looked at socket by socket, and on a busy machine it delivers packets a moment after the call that sent
 them (by ksoftirqd). So a first look may show no one moment, or an unfinished one. Where answers agree and looks do
@@ -46,6 +46,7 @@ from model.values.observation import Observation
 from model.values.results import show
 from model.world.host import Host
 from realnet.diag import Diag
+from realnet.ticks import count_at
 
 from .arms import KernelArm, ModelArm
 from .operations import Operation, describe
@@ -159,7 +160,8 @@ class Pair:
         orphans = self._look_at_orphans(op)
         observed_ns = time.monotonic_ns()
         if self.epoch_ns is None:
-            self.epoch_ns = self.kernel.began_ns
+            self._set_clock()
+            assert self.epoch_ns is not None
         began = (observed_ns if op[0] == "pause" else self.kernel.began_ns) - self.epoch_ns
         ended = observed_ns - self.epoch_ns
         ports = self._new_port(op, answer)
@@ -200,6 +202,11 @@ class Pair:
             tuple(tried.arm.fds),
         )
 
+    def _set_clock(self) -> None:
+        """The model's time begins with the tick in which the kernel's first call began, and with its count."""
+        self.epoch_ns = self.kernel.began_ns // TICK_NS * TICK_NS
+        self.model.host.first_tick = count_at(self.epoch_ns)
+
     def _within_range(self, op: Operation, tried: _Tried, answer: Any, seen: tuple[Observation, ...]) -> bool:
         """Whether what differs lies in the range of a choice that this sequence has asked."""
         if not self.open:
@@ -225,11 +232,11 @@ class Pair:
         if deadline is not None and deadline + TICK_NS + LATE_NS <= began:
             host.sleep_until(began - TICK_NS - LATE_NS)
             deadline = host.next_deadline()
-        if deadline is None or deadline - TICK_NS > ended:
+        if deadline is None or deadline > ended:
             tried = self._try(self.model, op, answer, seen, began, None, ports)
             return self._fire_within(tried, op, answer, seen, ended)
         first: _Tried | None = None
-        due = host.due(ended + TICK_NS)[:MOST_TIMERS]
+        due = host.due(ended)[:MOST_TIMERS]
         subsets = [fired for size in range(len(due) + 1) for fired in itertools.combinations(due, size)]
         for before, after in [(fired, ()) for fired in subsets] + [((), fired) for fired in subsets[1:]]:
             fork = self.model.fork(host.fork(copy.copy(self.policy)))
@@ -249,7 +256,7 @@ class Pair:
         first = (tried.seen, tried.wrong)
         for _ in range(MOST_TIMERS):
             deadline = host.next_deadline()
-            if tried.wrong is None or deadline is None or deadline - TICK_NS > ended:
+            if tried.wrong is None or deadline is None or deadline > ended:
                 break
             host.trail.clear()
             host.sleep_until(deadline)
