@@ -425,7 +425,7 @@ def _slack_ns(tcb: Tcb) -> int:
     """How long something is waited for that may only have been overtaken (`tcp_rack_reo_wnd`)."""
     if not tcb.reordered and (tcb.recovery >= Recovery.RECOVERY or tcb.sacked_out >= tcb.reordering):
         return 0
-    return min((tcb.shortest_us or 0) // 4 * tcb.patience, tcb.srtt_us8 >> 6) * 1000
+    return min((tcb.shortest_us or 0) // 4 * tcb.patience, tcb.srtt_us8 >> 3) * 1000
 
 
 def lost_in_ns(tcb: Tcb, buffer: OutBuffer, slack_ns: int, host: Host) -> int:
