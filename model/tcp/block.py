@@ -297,6 +297,8 @@ class Tcb(Endpoint):
     newest_trip_ns: int = 0
     """How long the last one's acknowledgement took."""
     newest_is_news: bool = False
+    told_before: tuple[Run, ...] = ()
+    """The SACK blocks of the acknowledgement before."""
     reordering: int = 3
     """As many segments may arrive early without the one before them being lost (net.ipv4.tcp_reordering)."""
     reordered: int = 0

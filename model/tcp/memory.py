@@ -111,6 +111,21 @@ def joined(pages: list[Run], more: list[Run], host: Host) -> list[Run]:
     return pages + more
 
 
+def join(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> None:
+    """What is at `at` among the unacknowledged is put behind `buffer`, whose overhead is enough for both
+    (`skb_shift`).
+    """
+    following = tcb.unacked[at]
+    buffer.data += following.data
+    buffer.pages = joined(buffer.pages, following.pages, host)
+    buffer.truesize += len(following.data)
+    tcb.wmem -= following.truesize - len(following.data)
+    buffer.fin, buffer.push = following.fin, buffer.push or following.push
+    buffer.sent_again = buffer.sent_again or following.sent_again
+    host.held.discard(following.number)
+    del tcb.unacked[at]
+
+
 def let_go(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     """The buffer was acknowledged (or given up): its memory is free again."""
     tcb.wmem -= buffer.truesize

@@ -11,8 +11,10 @@ each other (RACK). That bit is nothing until overtaking was seen, or once three 
 A peer without SACK tells by duplicate acknowledgements, each of which is taken for one segment that arrived somewhere
 (RFC 6582).
 
-Not here: what is done about it (recovery.py); joining buffers that were sacked (`tcp_shift_skb_data`), which changes
-only how the kernel keeps its books.
+Buffers that the peer has, and that lie side by side, become one: their overhead is free for what is to be sent, and if
+the peer goes back on its word they are cut anew.
+
+Not here: what is done about it (recovery.py).
 """
 
 from __future__ import annotations
@@ -155,14 +157,30 @@ def join_following(tcb: Tcb, buffer: OutBuffer, most: int, host: Host) -> None:
             return
         _count(tcb, following, -1)
         tcb.in_flight -= 1
-        buffer.data += following.data
-        buffer.pages = memory.joined(buffer.pages, following.pages, host)
-        buffer.truesize += len(following.data)
-        tcb.wmem -= following.truesize - len(following.data)
-        buffer.fin, buffer.push = following.fin, buffer.push or following.push
-        buffer.sent_again = buffer.sent_again or following.sent_again
-        host.held.discard(following.number)
-        del tcb.unacked[at]
+        memory.join(tcb, buffer, at, host)
+
+
+def _join_sacked(tcb: Tcb, at: int, host: Host) -> bool:
+    """What the peer has is put behind what it has before that, if both are made of segments of one size. Whether it was.
+    Only what is news is looked at, and what is behind it then; not what was sent again without being lost
+    (`tcp_shift_skb_data`). On loopback nothing is joined, as above.
+    """
+    buffer = tcb.unacked[at]
+    before = tcb.unacked[at - 1] if at else None
+    if before is None or tcb.packet_max or not (before.sacked and buffer.sacked):
+        return False
+    size = _segment_size(buffer)
+    if before.lost or before.resent or not size or size != _segment_size(before):
+        return False
+    if len(memory.joined(before.pages, buffer.pages, host)) > host.profile.fragments_max:
+        return False
+    before.segments, before.cut = before.segments + buffer.segments, size
+    memory.join(tcb, before, at, host)
+    return True
+
+
+def _segment_size(buffer: OutBuffer) -> int:
+    return len(buffer.data) if buffer.segments == 1 else buffer.cut
 
 
 def highest_sacked(tcb: Tcb) -> int:
@@ -265,11 +283,14 @@ def note_sack(tcb: Tcb, blocks: tuple[Run, ...], ack: int, progress: Progress, h
         return
     told = sorted(((*block, twice and not index) for index, block in enumerate(blocks)), key=lambda block: block[0])
     reached = 0
+    before, tcb.told_before = tcb.told_before if tcb.sacked_out else (), ()
     for (begin, end, again), (_, _, again_next) in zip(told, [*told[1:], (0, 0, False)], strict=True):
         seen = again and begin < reached and bool(tcb.unacked) and tcb.unacked[-1].end > reached
         if end > progress.una and _is_sensible(tcb, begin, end, again) and not seen:
-            _note_block(tcb, begin, end, first if again or again_next else (0, 0), progress, host)
+            twice_here = first if again or again_next else (0, 0)
+            _note_block(tcb, begin, end, twice_here, () if again else before, progress, host)
             reached = end
+            tcb.told_before += ((begin, end),)
 
 
 def _is_sensible(tcb: Tcb, begin: int, end: int, again: bool) -> bool:
@@ -305,8 +326,12 @@ def _note_twice(tcb: Tcb, block: Run, progress: Progress) -> bool:
     return True
 
 
-def _note_block(tcb: Tcb, begin: int, end: int, twice: Run, progress: Progress, host: Host) -> None:
-    """The peer has what lies in this block, and some of it `twice` (`tcp_sacktag_walk`)."""
+def _note_block(
+    tcb: Tcb, begin: int, end: int, twice: Run, before: tuple[Run, ...], progress: Progress, host: Host
+) -> None:
+    """The peer has what lies in this block, and some of it `twice`. What was told `before` is left as it is
+    (`tcp_sacktag_walk`).
+    """
     at = 0
     while at < len(tcb.unacked):
         buffer = tcb.unacked[at]
@@ -315,16 +340,23 @@ def _note_block(tcb: Tcb, begin: int, end: int, twice: Run, progress: Progress, 
             break
         if buffer.end <= begin:
             continue
-        if buffer.seq < begin:
+        known = any(low <= buffer.seq and buffer.end <= high for low, high in before)
+        if buffer.seq < begin and not known:
             first = -(-(begin - buffer.seq) // buffer.cut) * buffer.cut if buffer.segments > 1 else 0
             if 0 < first < len(buffer.data):
                 cut_unacked(tcb, buffer, first, buffer.cut, host)
             continue
-        if buffer.end > end:
+        if buffer.end > end and not known:
             if buffer.segments == 1 or end - buffer.seq < buffer.cut:
                 break
             cut_unacked(tcb, buffer, (end - buffer.seq) // buffer.cut * buffer.cut, buffer.cut, host)
-        _note_buffer(tcb, buffer, twice[0] <= buffer.seq and buffer.end <= twice[1], progress, host)
+        again = twice[0] <= buffer.seq and buffer.end <= twice[1]
+        in_the_way = known or (buffer.resent and not buffer.lost and not again)
+        _note_buffer(tcb, buffer, again, progress, host)
+        if not in_the_way and _join_sacked(tcb, at - 1, host):
+            at -= 1
+            if at < len(tcb.unacked) and not (tcb.unacked[at].lost or tcb.unacked[at].resent):
+                _join_sacked(tcb, at, host)
 
 
 def _note_buffer(tcb: Tcb, buffer: OutBuffer, again: bool, progress: Progress, host: Host) -> None:
