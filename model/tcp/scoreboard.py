@@ -161,8 +161,8 @@ def join_following(tcb: Tcb, buffer: OutBuffer, most: int, host: Host) -> None:
 
 
 def _join_sacked(tcb: Tcb, at: int, host: Host) -> bool:
-    """What the peer has is put behind what it has before that, if both are made of segments of one size. Whether it was.
-    Only what is news is looked at, and what is behind it then; not what was sent again without being lost
+    """What the peer has is put behind what it has before that, if both are made of segments of one size. Whether it
+    was. Only what is news is looked at, and what is behind it then; not what was sent again without being lost
     (`tcp_shift_skb_data`). On loopback nothing is joined, as above.
     """
     buffer = tcb.unacked[at]
