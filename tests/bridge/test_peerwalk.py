@@ -42,6 +42,16 @@ SEQUENCES = {
         "< P. 11:12(1) ack 1 win 512", "< P. 101:201(100) ack 1 win 512", "< . 1:51(50) ack 1 win 512",
     ),
     "window_behind_a_gap": ("< P. 11:1471(1460) ack 1 win 512",),
+    "fin_is_acknowledged_with_what_came_behind_it": (
+        "shutdown(4, SHUT_WR) = 0", "< P. 12:22(10) ack 1 win 512", "< F. 1:1(0) ack 2 win 512",
+    ),
+    "peer_that_reneges_on_joined_buffers": (
+        "send(4, ..., 5000, MSG_DONTWAIT) = 5000", "< . 1:1(0) ack 1 win 512 <nop,nop,sack 2001:4001>",
+        "< . 1:1(0) ack 2500 win 512 <nop,nop,sack 2501:4001>", *("recv(4, ..., 10, MSG_DONTWAIT) = 0",) * 6,
+    ),
+    "buffer_grows_behind_any_segment": (
+        "send(4, ..., 100000, MSG_DONTWAIT) = 0", "< . 1:1(0) ack 10001 win 0", "< . 1:1(0) ack 10001 win 0",
+    ),
     "fin_before_what_was_kept": (
         "< P. 21:31(10) ack 1 win 512", "< F. 1:1(0) ack 1 win 512", "send(4, ..., 10, MSG_DONTWAIT) = 10",
     ),
