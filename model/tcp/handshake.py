@@ -298,8 +298,7 @@ def ack_of_another_syn_ack(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 
 @TCP.rule(
-    on=TcpEvent.SEGMENT_RESET, moves={S.SYN_RECEIVED: S.CLOSED},
-    when=lambda tcb, seg, host: bool(seg.flags & _RST) and seg.seq == tcb.rcv_nxt,
+    on=TcpEvent.SEGMENT_RESET, moves={S.SYN_RECEIVED: S.CLOSED}, when=lambda tcb, seg, host: bool(seg.flags & _RST),
     cite="RFC 9293 §3.10.7.4, second: check the RST bit, SYN-RECEIVED",
     unconfirmed="on loopback the handshake is over before anyone could reset it",
 )  # fmt: skip

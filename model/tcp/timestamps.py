@@ -85,8 +85,8 @@ def is_behind(tcb: Tcb, segment: Segment, host: Host, slack_ms: int = 1) -> bool
 
 
 def round_trip_ns(tcb: Tcb, segment: Segment, host: Host) -> int | None:
-    """How long ago the segment that is echoed was sent; None if nothing is echoed, or what lies in the future or too far
-    back to be an echo (`tcp_rtt_tsopt_us`).
+    """How long ago the segment that is echoed was sent; None if nothing is echoed, or what lies in the future or too
+    far back to be an echo (`tcp_rtt_tsopt_us`).
     """
     if not tcb.timestamps or segment.timestamps is None or not segment.timestamps[1]:
         return None
