@@ -215,6 +215,7 @@ def tcp_info(tcb: Tcb, host: Host) -> dict[str, int]:
     listens = tcb.state is TcpState.LISTEN
     connected = not listens and tcb.state is not TcpState.CLOSED
     agreed = tcb.timestamps | tcb.sack_permitted << 1 | tcb.scales << 2 if connected else 0
+    agreed |= tcb.ecn << 3 | tcb.marks_seen << 4 if connected else 0
     return {
         "state": int(tcb.state), "ca_state": int(tcb.recovery), "retransmits": tcb.retransmits, "probes": tcb.probes,
         "backoff": tcb.backoff, "options": agreed, "wscale": tcb.snd_scale | tcb.rcv_scale << 4, "flags": 0,

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values.constants import TcpState
+from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
-from . import congestion, resending, scoreboard, timestamps
+from . import congestion, ecn, resending, scoreboard, timestamps
 from .acceptance import challenge
 from .block import Recovery, Tcb, Timer
 from .ends import finish, rest
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 S, E = TcpState, TcpEvent
+_CWR = int(TcpFlag.CWR)
 
 _ACKED = {
     SendBuffer.EMPTY: (SendBuffer.EMPTY,),
@@ -61,6 +62,12 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
     tcb.snd_una = segment.ack
     if segment.sack and tcb.sack_permitted:
         _note_sack(tcb, segment, progress, host)
+    if tcb.ecn:
+        progress.echoes_mark = ecn.is_echo(tcb, segment)
+        if segment.flags & _CWR:
+            TCP.offer(host.trail, E.REDUCTION_TOLD, tcb, segment, host)
+    elif segment.ecn:
+        ecn.note_stray(tcb)
     tcb.probes = tcb.soft_error = 0
     tcb.probing_since_ns = None
     tcb.heard_ns = host.now_ns
@@ -80,7 +87,8 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
         resending.note_probe_answer(tcb, progress, host)
     if not (progress.advanced or progress.news or progress.twice):
         progress.duplicates = 1 if segment.seq != segment.end else segment.merged
-    calm = progress.news and not progress.sacked and not progress.twice and tcb.recovery is Recovery.OPEN
+    odd = progress.sacked or progress.twice or progress.echoes_mark
+    calm = progress.news and not odd and tcb.recovery is Recovery.OPEN
     resending.acknowledged(tcb, progress, calm, host)
 
 
@@ -153,6 +161,8 @@ def text_is_all_there_is(tcb: Tcb, segment: Segment, host: Host) -> None:
     timestamps.note(tcb, segment, host)
     _note_receivers_trip(tcb, segment, host)
     tcb.snd_wl1 = segment.seq
+    if segment.ecn and not tcb.ecn:
+        ecn.note_stray(tcb)
 
 
 def _note_receivers_trip(tcb: Tcb, segment: Segment, host: Host) -> None:

@@ -319,6 +319,17 @@ class Tcb(Endpoint):
     duplicate: Run | None = None
     """What arrived twice, to be told with the next acknowledgement (RFC 2883)."""
 
+    # explicit congestion notification (ecn.py)
+    ecn: bool = False
+    """Whether both ends have agreed to it, or, before an answer, whether it was asked for."""
+    syn_asks_ecn: bool = False
+    marks_seen: bool = False
+    """Whether any text of the peer's came with a mark."""
+    echoes_mark: bool = False
+    """A mark arrived, and the peer has not said yet that it has slowed down."""
+    tells_reduction: bool = False
+    """The window was reduced, and the next new text says so."""
+
     # timestamps (RFC 7323)
     timestamps: bool = False
     """Whether every segment carries them: both SYNs did."""

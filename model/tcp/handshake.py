@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from ..choices import INITIAL_SEQUENCE
 from ..values.constants import SHUT_WR, TcpFlag, TcpState
 from ..values.segments import TIMESTAMPS_SIZE, Segment
-from . import congestion, cookies, keepalive, memory, timestamps
+from . import congestion, cookies, ecn, keepalive, memory, timestamps
 from .block import OutBuffer, Tcb, Timer
 from .ends import abort
 from .machine import DROP, REQUEST, TCP, RequestEvent, TcpEvent
@@ -95,6 +95,7 @@ def active_open(tcb: Tcb, host: Host) -> None:
     tcb.scale_offered = tcb.rcv_scale
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = 0
     timestamps.offer(tcb, host)
+    ecn.ask(tcb, host)
     _start(tcb, host)
     host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
     send_syn(tcb, host)
@@ -163,6 +164,7 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.advertised_mss = tcb.path_mss
     timestamps.offer(tcb, host)
     note_options(tcb, segment, host)
+    tcb.ecn = ecn.agrees(segment, host)
     initial_window(tcb, tcb.advertised_mss - tcb.option_bytes, host.profile)
     note_scale(tcb, segment)
     first_rcv_mss(tcb)
@@ -228,6 +230,7 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.snd_wl1 = segment.seq
     note_options(tcb, segment, host)
     note_scale(tcb, segment)
+    tcb.ecn = ecn.peer_agreed(tcb, segment)
     tcb.advertised_mss -= tcb.option_bytes
     tcb.last_received_ns = host.now_ns
     _established(tcb, segment, host)
@@ -250,6 +253,7 @@ def syns_cross(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.snd_wl1 = segment.seq
     note_options(tcb, segment, host)
     note_scale(tcb, segment)
+    tcb.ecn = ecn.peer_asks_too(tcb, segment)
     bound_mss(tcb)
     first_rcv_mss(tcb)
     send_syn(tcb, host, ack=True)
@@ -378,6 +382,7 @@ def syn_is_sent_again(tcb: Tcb, host: Host) -> None:
     """Nobody answered the SYN: it is sent again. The first few waits are alike, then each is twice the last.
     RFC 6298 doubles the wait each time; Linux begins with four that are not doubled."""
     _again(tcb, host, doubled=tcb.retransmits >= host.profile.syn_linear_timeouts)
+    ecn.do_without(tcb, host)
     send_syn(tcb, host)
 
 

@@ -72,6 +72,8 @@ class Progress:
     """The lowest number that arrived late, without having been sent again."""
     resent_lost: bool = False
     """Something that was sent again is found to be lost again."""
+    echoes_mark: bool = False
+    """It says that something on its way was marked by a router."""
     timer_is_due: bool = False
     timer_is_set: bool = False
     """Whether the retransmission timer begins anew, and whether it was set for something else meanwhile."""

@@ -190,6 +190,8 @@ def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
 )  # fmt: skip
 def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     """There is a gap before it: it is kept, and an acknowledgement repeats what is expected and tells what is here."""
+    if tcb.ecn:
+        TCP.offer(host.trail, E.SEGMENT_MARK, tcb, segment, host)
     size, pushed = len(segment.data), bool(segment.flags & _PSH)
     note_segment_size(tcb, segment.segment_size or size, size, pushed, segment.truesize, host.profile)
     if tcb.sack_permitted and not order.is_here(tcb, segment):

@@ -22,6 +22,7 @@ from ..choices import RECEIVE_WINDOW
 from ..profiles import Profile
 from ..values.segments import Segment
 from .block import Tcb
+from .machine import TCP, TcpEvent
 from .roundtrip import note_window_trip
 
 if TYPE_CHECKING:
@@ -190,9 +191,9 @@ def add_quick_acks(tcb: Tcb, most: int) -> None:
     tcb.quick = max(tcb.quick, quick)
 
 
-def ack_soon(tcb: Tcb, profile: Profile) -> None:
+def ack_soon(tcb: Tcb, profile: Profile, most: int | None = None) -> None:
     """Something is odd with what the peer sends: the next acknowledgements go at once (`tcp_enter_quickack_mode`)."""
-    add_quick_acks(tcb, profile.quick_acks_max)
+    add_quick_acks(tcb, profile.quick_acks_max if most is None else most)
     tcb.pingpong = 0
     tcb.ato_ns = profile.delayed_ack_min_ns
     tcb.ack_scheduled = True
@@ -291,5 +292,7 @@ def note_data(tcb: Tcb, length: int, total: int, push: bool, segment: Segment, h
             add_quick_acks(tcb, profile.quick_acks_max)
     tcb.last_received_ns = now
     note_window_trip(tcb, host)
+    if tcb.ecn:
+        TCP.offer(host.trail, TcpEvent.SEGMENT_MARK, tcb, segment, host)
     if total >= 128:
         grow_window(tcb, total, truesize, host, in_pages=bool(segment.pages))

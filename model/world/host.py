@@ -64,7 +64,8 @@ _PENDING_EVENTS = {
     Pending.WINDOW_PROBE: TcpEvent.PROBE_DUE,
 }
 _FIN = int(TcpFlag.FIN)
-_PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN)
+_MARKS = int(TcpFlag.ECE | TcpFlag.CWR)
+_PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN) | _MARKS
 HEADERS = 40
 """IPv4 and TCP without options, in bytes."""
 _UNOBSERVED: list[Arrow] = []
@@ -466,10 +467,11 @@ class Host:
         )
 
     def _may_join(self, tail: Segment, segment: Segment) -> bool:
-        """Whether two segments that wait may become one: plain, in sequence, and the first shares no memory with its
-        sender.
+        """Whether two segments that wait may become one: plain, marked alike, in sequence, and the first shares no
+        memory with its sender.
         """
         plain = (tail.flags | segment.flags) & ~_PLAIN == 0 and not tail.flags & _FIN
+        plain = plain and not (tail.flags ^ segment.flags) & _MARKS and tail.ecn == segment.ecn
         return plain and tail.end == segment.seq and tail.buffer not in self.held
 
     def hand_on(self, segment: Segment, iss: int) -> None:
