@@ -110,14 +110,15 @@ class Observer:
                 outq = -(error.errno or errno.EIO)
             try:
                 state = getsockopt(IPPROTO_TCP, TCP_INFO, 1)[0] if tcp else 0  # type: ignore[operator]
-                drops = _drops(getsockopt(SOL_SOCKET, SO_MEMINFO, _MEMINFO_BYTES))[0]  # type: ignore[operator]
+                rmem, rcvbuf, _, sndbuf, _, wmem, _, _, drops = _nine(getsockopt(SOL_SOCKET, SO_MEMINFO, _MEMINFO_BYTES))  # type: ignore[operator]
             except OSError as error:
                 state = drops = -(error.errno or errno.EIO)
-            add(new(Observation, (revents(fd, 0), fionread, outq, state, drops)))
+                rmem = rcvbuf = wmem = sndbuf = drops
+            add(new(Observation, (revents(fd, 0), fionread, outq, state, drops, rmem, rcvbuf, wmem, sndbuf)))
         return seen
 
 
-_drops = Struct("=32xI").unpack
+_nine = Struct("=9I").unpack
 
 
 def is_tcp(sock: Socket) -> bool:

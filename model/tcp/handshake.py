@@ -52,6 +52,9 @@ def _start(tcb: Tcb, host: Host) -> None:
     tcb.rto_ns = host.profile.rto_initial_ns
     tcb.backoff = tcb.retransmits = 0
     syn = OutBuffer(host.next_buffer(), tcb.iss, bytearray(), syn=True)
+    if tcb.listener is None:  # a request's SYN-ACK is nobody's memory
+        syn.truesize = host.profile.buffer_overhead
+        tcb.wmem += syn.truesize
     tcb.unacked.append(syn)
     tcb.in_flight = 1
     tcb.cwnd, tcb.ssthresh = host.profile.initial_cwnd, congestion.INFINITE
@@ -220,9 +223,7 @@ def reset_without_ack_is_ignored(tcb: Tcb, segment: Segment, host: Host) -> bool
 )  # fmt: skip
 def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """The peer accepts: the connection is established, and the handshake's third segment goes out."""
-    tcb.unacked.clear()
-    tcb.in_flight = 0
-    host.stop_timer(tcb, Timer.RETRANSMIT)
+    syn_is_acknowledged(tcb, host)
     tcb.irs = segment.seq
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
     tcb.snd_una = segment.ack
@@ -313,6 +314,8 @@ def reset_ends_half_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 def syn_is_acknowledged(tcb: Tcb, host: Host) -> None:
     """Nothing is in flight any more."""
+    for buffer in tcb.unacked:
+        memory.let_go(tcb, buffer, host)
     tcb.unacked.clear()
     tcb.in_flight = 0
     host.stop_timer(tcb, Timer.RETRANSMIT)

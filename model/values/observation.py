@@ -22,3 +22,9 @@ class Observation(NamedTuple):
     """`tcpi_state` of `TCP_INFO`; 0 for a socket that is not TCP."""
     drops: int
     """`SO_MEMINFO[SK_MEMINFO_DROPS]`: packets this socket refused for want of room."""
+    rmem: int = 0
+    """`SO_MEMINFO`, rmem_alloc: memory charged to the receive buffer; of `rcvbuf` at most."""
+    rcvbuf: int = 0
+    wmem: int = 0
+    """`SO_MEMINFO`, wmem_queued: memory charged to the send buffer, of `sndbuf`."""
+    sndbuf: int = 0
