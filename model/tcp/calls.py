@@ -237,6 +237,7 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
             if begun >= 16:
                 begun = 0
                 if host.take_backlog(tcb):
+                    goal = size_goal(tcb, host)
                     continue
             tail = memory.begin_buffer(tcb, host)
             begun += 1

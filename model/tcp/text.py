@@ -35,9 +35,13 @@ def _new_text(tcb: Tcb, segment: Segment) -> bool:
     return len(segment.data) > 0 and segment.seq + len(segment.data) > tcb.rcv_nxt
 
 
+def _nobody_will_read(tcb: Tcb, segment: Segment) -> bool:
+    return tcb.read_shut and tcb.state is not S.ESTABLISHED and _new_text(tcb, segment)
+
+
 @TCP.rule(
     on=E.SEGMENT_TEXT, moves=dict.fromkeys((S.FIN_WAIT_1, S.FIN_WAIT_2), S.CLOSED),
-    when=lambda tcb, seg, host: tcb.read_shut and _new_text(tcb, seg),
+    when=lambda tcb, seg, host: _nobody_will_read(tcb, seg),
     cite="RFC 1122 §4.2.2.13; RFC 9293 §3.6.1; tcp_rcv_state_process",
 )  # fmt: skip
 def text_nobody_will_read(tcb: Tcb, segment: Segment, host: Host) -> bool:
@@ -103,8 +107,10 @@ def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The receive buffer is over its limit. A predicted segment is not asked."""
-    return not tcb.predicted and tcb.rmem > tcb.rcvbuf and (_new_text(tcb, segment) or bool(segment.flags & _FIN))
+    """The receive buffer is over its limit. A predicted segment is not asked, nor one that will be reset."""
+    if tcb.predicted or tcb.rmem <= tcb.rcvbuf or _nobody_will_read(tcb, segment):
+        return False
+    return _new_text(tcb, segment) or bool(segment.flags & _FIN)
 
 
 @TCP.rule(

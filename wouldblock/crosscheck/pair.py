@@ -65,7 +65,7 @@ MOST_TIMERS = 4
 UNSEEN = (INITIAL_SEQUENCE, SECRET)
 """Choices that no call shows the answer of."""
 
-LASTING = (*AMOUNTS, TIMER_HAS_FIRED)
+LASTING = (TIMER_HAS_FIRED,)
 """Choices whose answer may show only in a later step."""
 
 Fired = tuple[tuple[int, Timer], ...]
