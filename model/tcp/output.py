@@ -278,7 +278,7 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, *, new: bool) -> None:
     whole = Segment(
         tcb.local, tcb.remote, buffer.seq, tcb.rcv_nxt, flags | told, window, data, sack=sack,
         timestamps=stamps(tcb, host), segment_size=mss if buffer.segments > 1 else 0, truesize=truesize, pages=pages,
-        buffer=number, ecn=mark,
+        buffer=number, ecn=mark, merged=buffer.segments if tcb.packet_max else 1,
     )  # fmt: skip
     if buffer.segments == 1 or len(data) < tcb.packet_max:
         host.transmit(whole)

@@ -58,7 +58,9 @@ class Segment:
     segment.
     """
     merged: int = 1
-    """How many bare acknowledgements became this one while they waited for a locked socket."""
+    """As how many it counts where it is dropped: those of a run, and those that became one while they waited for a locked
+    socket.
+    """
     truesize: int = 0
     """What the kernel charges for the buffer that carries it, in bytes; 0 for one that is never queued."""
     pages: tuple[Run, ...] = ()

@@ -68,6 +68,10 @@ _MARKS = int(TcpFlag.ECE | TcpFlag.CWR)
 _PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN) | _MARKS
 HEADERS = 40
 """IPv4 and TCP without options, in bytes."""
+BACKLOG_SPARE = 65_536
+"""What may wait for a locked socket beyond twice its receive buffer and half its send buffer, in bytes
+(`tcp_add_backlog`).
+"""
 _UNOBSERVED: list[Arrow] = []
 
 
@@ -449,6 +453,9 @@ class Host:
         if tail is not None and self._may_join(tail, segment):
             more = memory.cost_of_joining(len(tail.data), tail.pages, self.profile.head_room, segment, self.profile)
         if tail is None or more is None:
+            if tcb.backlog_bytes + tcb.rmem > 2 * tcb.rcvbuf + tcb.sndbuf // 2 + BACKLOG_SPARE:
+                tcb.drops += segment.merged
+                return
             tcb.backlog.append(segment)
             tcb.backlog_bytes += segment.truesize or overhead
             return
