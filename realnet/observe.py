@@ -110,15 +110,15 @@ class Observer:
                 outq = -(error.errno or errno.EIO)
             try:
                 state = getsockopt(IPPROTO_TCP, TCP_INFO, 1)[0] if tcp else 0  # type: ignore[operator]
-                rmem, rcvbuf, _, sndbuf, _, wmem, _, _, drops = _nine(getsockopt(SOL_SOCKET, SO_MEMINFO, _MEMINFO_BYTES))  # type: ignore[operator]
+                rmem, rcvbuf, _, sndbuf, reserved, wmem, _, _, drops = _nine(getsockopt(SOL_SOCKET, SO_MEMINFO, _MEMINFO_BYTES))  # type: ignore[operator]
             except OSError as error:
                 state = drops = -(error.errno or errno.EIO)
-                rmem = rcvbuf = wmem = sndbuf = drops
-            add(new(Observation, (revents(fd, 0), fionread, outq, state, drops, rmem, rcvbuf, wmem, sndbuf)))
+                rmem = rcvbuf = wmem = sndbuf = reserved = drops
+            add(new(Observation, (revents(fd, 0), fionread, outq, state, drops, rmem, rcvbuf, wmem, sndbuf, reserved if tcp else 0)))
         return seen
 
 
-_nine = Struct("=9I").unpack
+_nine = Struct("=4Ii4I").unpack
 
 
 def is_tcp(sock: Socket) -> bool:

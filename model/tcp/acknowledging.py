@@ -53,7 +53,6 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
     progress = _begin(tcb, segment)
     progress.advanced = segment.ack > tcb.snd_una
     timestamps.note(tcb, segment, host)
-    _note_receivers_trip(tcb, segment, host)
     progress.news = progress.advanced or segment.seq != segment.end
     if not tcb.predicted:
         progress.news = _update_window(tcb, segment, host) or progress.news
@@ -159,14 +158,14 @@ def says_nothing_new(tcb: Tcb, segment: Segment) -> bool:
 def text_is_all_there_is(tcb: Tcb, segment: Segment, host: Host) -> None:
     """It brings text and repeats the last acknowledgement: nothing is asked of what is on its way, or waits."""
     timestamps.note(tcb, segment, host)
-    _note_receivers_trip(tcb, segment, host)
     tcb.snd_wl1 = segment.seq
     if segment.ecn and not tcb.ecn:
         ecn.note_stray(tcb)
 
 
-def _note_receivers_trip(tcb: Tcb, segment: Segment, host: Host) -> None:
-    if tcb.timestamps and segment.timestamps and segment.timestamps[1] and segment.data:
+def note_receivers_trip(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Measure a round trip where text arrives (`tcp_rcv_rtt_measure_ts`)."""
+    if tcb.timestamps and segment.timestamps and segment.timestamps[1]:
         full = segment.end - segment.seq >= tcb.rcv_mss
         note_echo_trip(tcb, segment.timestamps[1], full, timestamps.round_trip_ns(tcb, segment, host))
 

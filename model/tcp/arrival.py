@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
 from . import order
-from .acknowledging import says_nothing_new
+from .acknowledging import note_receivers_trip, says_nothing_new
 from .block import Tcb
 from .machine import REQUEST, TCP, RequestEvent, TcpEvent
 from .timestamps import is_behind
@@ -37,13 +37,13 @@ SYNCHRONIZED_PHASES: Phases = (
     E.SEGMENT_TIMESTAMP, E.SEGMENT_SEQUENCE, E.SEGMENT_RESET, E.SEGMENT_SYN, E.SEGMENT_ACK, E.SEGMENT_MEMORY,
     E.SEGMENT_TEXT, E.SEGMENT_FIN, E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
 )  # fmt: skip
-PREDICTED_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_MEMORY, E.SEGMENT_TEXT, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
-"""What is left to ask of a segment that is as foreseen."""
-TEXT_ONLY_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_ANSWER)
+PREDICTED_PHASES: Phases = (E.SEGMENT_TEXT, E.SEGMENT_ACK, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
+"""What is left to ask of a segment that is as foreseen: its text goes first, and what it acknowledges is freed after."""
+TEXT_ONLY_PHASES: Phases = (E.SEGMENT_TEXT, E.SEGMENT_ACK, E.SEGMENT_ANSWER)
 """And of one that, besides, acknowledges nothing new."""
 BARE_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
 """And of one that brings no text."""
-_ESTABLISHED, _FIN_PHASE = S.ESTABLISHED, E.SEGMENT_FIN
+_ESTABLISHED, _TEXT_PHASE, _FIN_PHASE = S.ESTABLISHED, E.SEGMENT_TEXT, E.SEGMENT_FIN
 
 
 def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -57,6 +57,8 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
     else:
         phases = PHASES.get(tcb.state, SYNCHRONIZED_PHASES)
     for phase in phases:
+        if phase is _TEXT_PHASE and segment.data:
+            note_receivers_trip(tcb, segment, host)
         if TCP.offer(host.trail, phase, tcb, segment, host):
             return
         if tcb.out_of_order and phase is _FIN_PHASE:
@@ -72,7 +74,7 @@ def _foreseen(tcb: Tcb, segment: Segment) -> Phases:
 def _follow_up(tcb: Tcb, host: Host) -> None:
     """A gap may be filled: what waited behind it is text, and may bring the FIN, as if it had arrived now."""
     told_to = tcb.rcv_nxt
-    while (waited := order.take(tcb, told_to)) is not None:
+    while (waited := order.take(tcb, told_to, host.profile)) is not None:
         tcb.ack_now = tcb.ack_scheduled = True
         for phase in (E.SEGMENT_TEXT, E.SEGMENT_FIN):
             tcb.filling_gap = True
@@ -84,7 +86,7 @@ def _follow_up(tcb: Tcb, host: Host) -> None:
 
 def _is_predicted(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """Whether it is the plain next segment of an open connection, which takes a short way (`tcp_rcv_established`). It
-    must fit the page of memory that is begun already, before anything is acknowledged.
+    must fit what memory is reserved already, before anything is acknowledged.
     """
     return (
         tcb.state is _ESTABLISHED
@@ -94,5 +96,5 @@ def _is_predicted(tcb: Tcb, segment: Segment, host: Host) -> bool:
         and segment.ack <= tcb.snd_nxt
         and tcb.timestamps == (segment.timestamps is not None)
         and not is_behind(tcb, segment, host, 0)
-        and (not segment.data or segment.truesize <= -(tcb.rmem + tcb.wmem) % host.profile.page)
+        and (not segment.data or segment.truesize <= tcb.reserved)
     )

@@ -254,6 +254,8 @@ class Tcb(Endpoint):
     received: deque[InBuffer] = attrs.Factory(deque)
     rmem: int = 0
     """Memory charged to the receive buffer, in bytes (`sk_rmem_alloc`)."""
+    reserved: int = 0
+    """Memory that is reserved and charged to neither buffer, in bytes (`sk_forward_alloc`; reserve.py)."""
     fin_received: bool = False
     resized: bool = False
     """Whether SO_RCVBUF was set while the connection stood."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from ..choices import INITIAL_SEQUENCE
 from ..values.constants import SHUT_WR, TcpFlag, TcpState
 from ..values.segments import TIMESTAMPS_SIZE, Segment
-from . import congestion, cookies, ecn, keepalive, memory, timestamps
+from . import congestion, cookies, ecn, keepalive, memory, reserve, timestamps
 from .block import OutBuffer, Tcb, Timer
 from .ends import abort
 from .machine import DROP, REQUEST, TCP, RequestEvent, TcpEvent
@@ -54,7 +54,7 @@ def _start(tcb: Tcb, host: Host) -> None:
     syn = OutBuffer(host.next_buffer(), tcb.iss, bytearray(), syn=True)
     if tcb.listener is None:  # a request's SYN-ACK is nobody's memory
         syn.truesize = host.profile.buffer_overhead
-        tcb.wmem += syn.truesize
+        reserve.charge_sending(tcb, syn.truesize, host.profile)
     tcb.unacked.append(syn)
     tcb.in_flight = 1
     tcb.cwnd, tcb.ssthresh = host.profile.initial_cwnd, congestion.INFINITE

@@ -20,7 +20,7 @@ import attrs
 
 from ..values.constants import Ecn, TcpFlag, TcpState
 from ..values.segments import Run, Segment
-from . import congestion, ecn, memory
+from . import congestion, ecn, memory, reserve
 from .block import OutBuffer, Pending, Recovery, Tcb, Timer
 from .machine import TCP, TcpEvent
 from .timestamps import clock, stamps
@@ -202,7 +202,7 @@ def _fill_up(tcb: Tcb, buffer: OutBuffer, size: int, host: Host) -> None:
     buffer.push = buffer.push or following.push
     if not following.data:
         buffer.fin = following.fin
-        tcb.wmem -= following.truesize
+        reserve.free_sending(tcb, following.truesize, host.profile)
         del tcb.unsent[1]
 
 

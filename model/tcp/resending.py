@@ -186,7 +186,7 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
         bound_mss(tcb)
     mss = current_mss(tcb)
     if buffer.seq < tcb.snd_una and not buffer.syn:
-        scoreboard.trim(tcb, buffer)
+        scoreboard.trim(tcb, buffer, host)
     room = tcb.snd_una + tcb.snd_wnd - buffer.seq
     if room <= 0:
         if buffer.seq > tcb.snd_una:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..values.segments import Run
-from . import memory
+from . import memory, reserve
 from .block import OutBuffer, Recovery, Tcb
 from .timestamps import clock, difference
 
@@ -149,7 +149,7 @@ def join_following(tcb: Tcb, buffer: OutBuffer, most: int, host: Host) -> None:
         buffer.data += following.data
         buffer.pages = memory.joined(buffer.pages, following.pages, host)
         buffer.truesize += len(following.data)
-        tcb.wmem -= following.truesize - len(following.data)
+        reserve.free_sending(tcb, following.truesize - len(following.data), host.profile)
         buffer.fin, buffer.push = following.fin, buffer.push or following.push
         buffer.sent_again = buffer.sent_again or following.sent_again
         host.held.discard(following.number)
@@ -202,7 +202,7 @@ def acknowledge(tcb: Tcb, progress: Progress, host: Host) -> None:
                 break
         _note_acknowledged(tcb, buffer, segments, progress, host)
         if not whole:
-            trim(tcb, buffer)
+            trim(tcb, buffer, host)
             break
         tcb.unacked.popleft()
         _count(tcb, buffer, -buffer.segments)
@@ -228,7 +228,7 @@ def _note_acknowledged(tcb: Tcb, buffer: OutBuffer, segments: int, progress: Pro
             _arrived(tcb, buffer, host)
 
 
-def trim(tcb: Tcb, run: OutBuffer) -> None:
+def trim(tcb: Tcb, run: OutBuffer, host: Host) -> None:
     """The beginning of a buffer is acknowledged: that is done (`tcp_trim_head`)."""
     done = tcb.snd_una - run.seq
     before = run.segments
@@ -237,7 +237,7 @@ def trim(tcb: Tcb, run: OutBuffer) -> None:
     run.segments = -(-len(run.data) // tcb.mss) or 1
     run.pages = memory.cut(run.pages, done)[1]
     run.truesize -= done
-    tcb.wmem -= done
+    reserve.free_sending(tcb, done, host.profile)
     _count(tcb, run, run.segments - before)
     tcb.in_flight += run.segments - before
 

@@ -202,7 +202,7 @@ def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     note_segment_size(tcb, segment.segment_size or size, size, pushed, segment.truesize, host.profile)
     if tcb.sack_permitted and not order.is_here(tcb, segment):
         grow_window(tcb, size, segment.truesize, host, in_pages=False)
-    order.keep(tcb, segment)
+    order.keep(tcb, segment, host.profile)
     tcb.predicts = False
     tcb.ack_scheduled = True
 
@@ -218,7 +218,7 @@ def _take_fin(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The FIN takes its place behind the data; if it came with text it is there already."""
     if not tcb.fin_received:
         memory.queue_received(tcb, segment, b"", True, host)
-    order.forget(tcb)
+    order.forget(tcb, host.profile)
     tcb.ack_scheduled = True
     tcb.read_shut = True
 

@@ -28,3 +28,5 @@ class Observation(NamedTuple):
     wmem: int = 0
     """`SO_MEMINFO`, wmem_queued: memory charged to the send buffer, of `sndbuf`."""
     sndbuf: int = 0
+    reserved: int = 0
+    """`SO_MEMINFO`, fwd_alloc: memory that is reserved and not charged; 0 for a socket that is not TCP."""

@@ -189,7 +189,7 @@ class Host:
         reads, writes = ioctl_of(end, FIONREAD, self), ioctl_of(end, TIOCOUTQ, self)
         self.trail = trail
         _UNOBSERVED.clear()
-        return Observation(mask, _number(reads), _number(writes), int(end.state), end.drops, end.rmem, end.rcvbuf, end.wmem, end.sndbuf)
+        return Observation(mask, _number(reads), _number(writes), int(end.state), end.drops, end.rmem, end.rcvbuf, end.wmem, end.sndbuf, end.reserved)
 
     def choose(self, choice: Choice, low: int, high: int, predicted: int | None, subject: object) -> int:
         """Ask whoever decides; a range with a single value is no choice and is not asked."""
@@ -244,7 +244,7 @@ class Host:
         record.number, record.fd, record.listener = self._number_endpoint(), None, None
         for queue in (record.received, record.backlog, record.unacked, record.unsent):
             queue.clear()
-        record.rmem = record.wmem = record.backlog_bytes = 0
+        record.rmem = record.wmem = record.reserved = record.backlog_bytes = 0
         record.busy = record.ack_deferred = record.ack_scheduled = False
         self.endpoints[record.number] = record
         self.ports.hold(record)
