@@ -46,6 +46,7 @@ from model.values.observation import Observation
 from model.values.results import show
 from model.world.host import Host
 from realnet.diag import Diag
+from realnet.page import FreshPage
 
 from .arms import KernelArm, ModelArm
 from .operations import Operation, describe
@@ -137,7 +138,9 @@ class _Tried:
 class Pair:
     """Both arms, a common clock, and the comparison."""
 
-    def __init__(self, home: str, seed: int, diag: Diag | None) -> None:
+    def __init__(self, home: str, seed: int, diag: Diag | None, page: FreshPage | None = None) -> None:
+        if page is not None:
+            page.turn()
         self.kernel = KernelArm(home)
         self.policy = Follow(seed)
         self.model = ModelArm(home, Host("lo", LINUX, self.policy))

@@ -29,7 +29,7 @@ def replay(operations: list[Operation], run: Walk) -> list[Step]:
     from .walk import home_address
 
     run.number += 1
-    pair = Pair(home_address(run.number), 0, run.diag)
+    pair = Pair(home_address(run.number), 0, run.diag, run.page)
     steps: list[Step] = []
     try:
         for op in operations:

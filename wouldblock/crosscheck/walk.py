@@ -17,6 +17,7 @@ from collections.abc import Callable
 from model.choices import AMOUNTS
 from realnet.diag import Diag
 from realnet.namespace import Namespace
+from realnet.page import FreshPage
 
 from .directed import DIRECTED
 from .operations import FAMILIES, Operation, next_operation, prelude
@@ -45,10 +46,10 @@ def home_address(number: int) -> str:
 class Walk:
     """One check in progress, in a namespace that was entered."""
 
-    def __init__(self, seed: int, diag: Diag | None = None) -> None:
+    def __init__(self, seed: int, diag: Diag | None = None, page: FreshPage | None = None) -> None:
         self.report = Report(seed)
         self.seed = seed
-        self.diag = diag
+        self.diag, self.page = diag, page
         self.number = 0
         self._fired: Counter[object] = Counter()
 
@@ -59,7 +60,7 @@ class Walk:
         family = family or FAMILIES[draw(len(FAMILIES))]
         pausing = draw(PAUSING) == 0
         self.number += 1
-        pair = Pair(home_address(self.number), number, self.diag)
+        pair = Pair(home_address(self.number), number, self.diag, self.page)
         steps: list[Step] = []
         try:
             todo: list[Operation] = prelude(family, draw)
@@ -132,8 +133,8 @@ def walk(
     `progress` is called about ten times a second with the report so far. Ctrl-C ends the walk and the report says so.
     Raises `realnet.NamespaceRefused` where no private namespace may be made.
     """
-    with Namespace() as namespace, Diag() as diag:
-        run = Walk(seed, diag)
+    with Namespace() as namespace, Diag() as diag, FreshPage() as page:
+        run = Walk(seed, diag, page)
         run.report.kernel, run.report.settings = namespace.kernel, namespace.settings
         began = shown = time.monotonic()
 
