@@ -108,8 +108,6 @@ def _set_rcvbuf(end: Endpoint, value: int, host: Host) -> None:
     value = min(value, host.profile.rmem_max) if value >= 0 else host.profile.rmem_max
     end.rcvbuf = max(value * 2, host.profile.rcvbuf_min)
     end.rcvbuf_locked = True
-    if isinstance(end, Tcb) and end.state is not TcpState.CLOSED:
-        end.resized = True
 
 
 def _set_reuse(end: Endpoint, value: int, host: Host) -> None:

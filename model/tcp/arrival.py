@@ -38,7 +38,7 @@ SYNCHRONIZED_PHASES: Phases = (
     E.SEGMENT_TEXT, E.SEGMENT_FIN, E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
 )  # fmt: skip
 PREDICTED_PHASES: Phases = (E.SEGMENT_TEXT, E.SEGMENT_ACK, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
-"""What is left to ask of a segment that is as foreseen: its text goes first, and what it acknowledges is freed after."""
+"""What is left to ask of one that is as foreseen: its text goes first, and what it acknowledges is freed after."""
 TEXT_ONLY_PHASES: Phases = (E.SEGMENT_TEXT, E.SEGMENT_ACK, E.SEGMENT_ANSWER)
 """And of one that, besides, acknowledges nothing new."""
 BARE_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)

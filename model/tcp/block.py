@@ -257,8 +257,6 @@ class Tcb(Endpoint):
     reserved: int = 0
     """Memory that is reserved and charged to neither buffer, in bytes (`sk_forward_alloc`; reserve.py)."""
     fin_received: bool = False
-    resized: bool = False
-    """Whether SO_RCVBUF was set while the connection stood."""
 
     # keep-alive and user time-out; 0: as the system has it
     keep_idle_ns: int = 0

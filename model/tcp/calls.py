@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from ..choices import SEND_ROOM
 from ..endpoint import Life
 from ..values.constants import MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
 from ..values.results import OK, Answer, Block, Done, Fail
@@ -228,7 +227,6 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
         if not copied:
             if not memory.has_room(tcb):
                 tcb.ran_full = True
-                host.choose(SEND_ROOM, 0, wanted - taken, 0, tcb.number)
                 if taken:
                     if tcb.unsent:
                         _mark(tcb)

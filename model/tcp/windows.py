@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..choices import RECEIVE_WINDOW
 from ..profiles import Profile
 from ..values.segments import Segment
 from .block import Tcb
@@ -142,11 +141,6 @@ def select_window(tcb: Tcb) -> int:
     return window
 
 
-def is_tight(tcb: Tcb) -> bool:
-    """Whether the receive buffer is so full, or was resized so late, that its window is a choice."""
-    return tcb.rmem * 2 > tcb.rcvbuf or tcb.resized
-
-
 def advertise_window(tcb: Tcb, host: Host) -> int:
     """Fix the window that the next segment carries; it never takes back what was advertised (`tcp_select_window`)."""
     scale = tcb.rcv_scale
@@ -159,8 +153,6 @@ def advertise_window(tcb: Tcb, host: Host) -> int:
     window = select_window(tcb)
     if is_half_full(tcb):
         tcb.quick = 0
-    if is_tight(tcb):
-        window = host.choose(RECEIVE_WINDOW, 0, max(full_space(tcb), window), window, tcb.number)
     if window < current:
         window = -(-current >> scale) << scale
     tcb.rcv_wnd = window

@@ -58,7 +58,7 @@ class Segment:
     segment.
     """
     merged: int = 1
-    """As how many it counts where it is dropped: those of a run, and those that became one while they waited for a locked
+    """As how many it counts where it is dropped: those of a run, and those that became one while waiting for a locked
     socket.
     """
     truesize: int = 0

@@ -182,14 +182,35 @@ class Host:
         mask = readiness(end) & (POLL_ALL | POLL_ALWAYS)
         if isinstance(end, UdpSocket):
             take_over(end)
-            return Observation(mask, len(end.first.data) if end.first is not None else 0, 0, 0, end.drops, end.rmem, end.rcvbuf, 0, end.sndbuf)
+            return Observation(
+                mask,
+                len(end.first.data) if end.first is not None else 0,
+                0,
+                0,
+                end.drops,
+                end.rmem,
+                end.rcvbuf,
+                0,
+                end.sndbuf,
+            )
         assert isinstance(end, Tcb)
         note_full(end)
         trail, self.trail = self.trail, _UNOBSERVED
         reads, writes = ioctl_of(end, FIONREAD, self), ioctl_of(end, TIOCOUTQ, self)
         self.trail = trail
         _UNOBSERVED.clear()
-        return Observation(mask, _number(reads), _number(writes), int(end.state), end.drops, end.rmem, end.rcvbuf, end.wmem, end.sndbuf, end.reserved)
+        return Observation(
+            mask,
+            _number(reads),
+            _number(writes),
+            int(end.state),
+            end.drops,
+            end.rmem,
+            end.rcvbuf,
+            end.wmem,
+            end.sndbuf,
+            end.reserved,
+        )
 
     def choose(self, choice: Choice, low: int, high: int, predicted: int | None, subject: object) -> int:
         """Ask whoever decides; a range with a single value is no choice and is not asked."""

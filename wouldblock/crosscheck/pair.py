@@ -27,7 +27,6 @@ from typing import Any
 import attrs
 
 from model.choices import (
-    AMOUNTS,
     EPHEMERAL_PORT,
     INITIAL_SEQUENCE,
     SECRET,
@@ -67,7 +66,7 @@ UNSEEN = (INITIAL_SEQUENCE, SECRET)
 """Choices that no call shows the answer of."""
 
 LASTING = (TIMER_HAS_FIRED,)
-"""Choices whose answer may show only in a later step."""
+"""The choice whose answer may show only in a later step."""
 
 Fired = tuple[tuple[int, Timer], ...]
 
@@ -367,7 +366,9 @@ def only_drops(tried: _Tried, answer: Any, seen: tuple[Observation, ...]) -> boo
     """
     if tried.answer != answer or len(seen) != len(tried.seen):
         return False
-    return all(a[:4] == b[:4] and (a == b or a.tcp_state) for a, b in zip(seen, tried.seen, strict=True))
+    return all(
+        a == b or (a.tcp_state and a == b._replace(drops=a.drops)) for a, b in zip(seen, tried.seen, strict=True)
+    )
 
 
 def _same_but_for_amount(op: Operation, mine: Any, theirs: Any) -> bool:

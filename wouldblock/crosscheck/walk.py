@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from model.choices import AMOUNTS
 from realnet.diag import Diag
 from realnet.namespace import Namespace
 from realnet.page import FreshPage
@@ -22,7 +21,8 @@ from realnet.page import FreshPage
 from .directed import DIRECTED
 from .operations import FAMILIES, Operation, next_operation, prelude
 from .pair import Pair, Step
-from .report import Report
+from .repeating import repeats
+from .report import Report, Unrepeatable
 from .shrink import contradiction, replay
 
 LENGTH = 60
@@ -30,9 +30,6 @@ LENGTH = 60
 PAUSING = 200
 """One sequence in so many pauses now and then, to let delayed acknowledgements fall due."""
 PAUSE_MS = 60
-
-PREDICTED = tuple(choice.name for choice in AMOUNTS)
-"""Choices for which the model has a guess of its own that the kernel can prove right."""
 
 Progress = Callable[[Report], None]
 
@@ -79,12 +76,23 @@ class Walk:
                     break
         finally:
             pair.close()
+        self._judge(number, steps)
         self._count(family, steps)
         return steps
 
+    def _judge(self, number: int, steps: list[Step]) -> None:
+        """A difference that the kernel itself does not repeat is noted, and is none of the model's."""
+        last = steps[-1] if steps else None
+        if last is None or last.wrong is None or repeats(steps, self):
+            return
+        self.report.unrepeatable.append(Unrepeatable(self.seed, number, last.line(), *last.wrong))
+        steps.pop()
+
     def directed(self, operations: list[Operation]) -> list[Step]:
         """Run one of the fixed sequences (directed.py)."""
+        number = self.number
         steps = replay(operations, self)
+        self._judge(number, steps)
         self._count("directed", steps)
         return steps
 
@@ -104,9 +112,7 @@ class Walk:
                 report.allowed += 1
                 report.left += step.left
                 for name in {choice.name for choice in step.asked}:
-                    asked = report.choices.setdefault(name, {"asked": 0, "predicted": 0})
-                    asked["asked"] += 1
-                    asked["predicted"] += name in PREDICTED and not step.left
+                    report.choices[name] = report.choices.get(name, 0) + 1
             else:
                 report.exact += 1
             for arrow in step.arrows:
