@@ -65,11 +65,13 @@ def _contradictions(report: Report) -> Iterator[str]:
 
 
 def _unrepeatable(report: Report) -> Iterator[str]:
+    from wouldblock.crosscheck.repeating import TIMES
+
     if not report.unrepeatable:
         return
     yield "## Where the kernel does not repeat itself"
     yield ""
-    yield "Played three times, these sequences did not show the same three times."
+    yield f"Played {TIMES} times, these sequences did not show the same each time."
     yield ""
     yield "| seed | sequence | after | model | kernel, the first time |"
     yield "|---:|---:|---|---|---|"

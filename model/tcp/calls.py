@@ -234,7 +234,7 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
                 break
             if begun >= 16:
                 begun = 0
-                if host.take_backlog(tcb):
+                if host.flush_backlog(tcb):
                     goal = size_goal(tcb, host)
                     continue
             tail = memory.begin_buffer(tcb, host)

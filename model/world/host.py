@@ -549,10 +549,20 @@ class Host:
         tcb.backlog_bytes = 0
         return True
 
+    def flush_backlog(self, tcb: Tcb) -> bool:
+        """In the middle of a call: the same, and an acknowledgement put off till now is sent (`__sk_flush_backlog`)."""
+        waited = self.take_backlog(tcb)
+        if waited:
+            self._send_deferred(tcb)
+        return waited
+
     def unlock(self, tcb: Tcb) -> None:
         """The end of a call: what arrived meanwhile is processed, and an acknowledgement put off till now is sent."""
         self.take_backlog(tcb)
         tcb.busy = False
+        self._send_deferred(tcb)
+
+    def _send_deferred(self, tcb: Tcb) -> None:
         if tcb.ack_deferred:
             tcb.ack_deferred = False
             if tcb.ack_scheduled:

@@ -2,9 +2,9 @@
 
 The kernel is far more deterministic than its reputation, but some of what it does hangs on microseconds: whether a run
 of segments waits for one more acknowledgement is decided by measured round trips. So a sequence that differs is played
-twice more, on fresh sockets and at the same pace. If the kernel shows the same at every step all three times, the model
-is wrong. If it does not agree with itself, no model could have foretold it: the sequence is counted apart, with what
-differed, and is left there.
+again, on fresh sockets and at the same pace. If the kernel shows the same at every step each time, the model is wrong.
+If it does not agree with itself, no model could have foretold it: the sequence is counted apart, with what differed,
+and is left there.
 
 A sequence that is equal is never played again. What a rule gets wrong, it gets wrong each time.
 
@@ -23,8 +23,8 @@ from .pair import Pair, Step
 if TYPE_CHECKING:
     from .walk import Walk
 
-TIMES = 3
-"""How often the kernel has to show the same, the first time included."""
+TIMES = 6
+"""How often the kernel has to show the same, the first time included: it sometimes hangs between two ways like a coin."""
 _FIRST_EPHEMERAL = 32_768
 
 Shown = tuple[Any, tuple[Observation, ...]]
