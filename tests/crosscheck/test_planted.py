@@ -27,7 +27,7 @@ from model.waiting import readiness
 from realnet.diag import Diag
 from realnet.page import FreshPage
 from wouldblock.crosscheck.report import Contradiction
-from wouldblock.crosscheck.shrink import contradiction
+from wouldblock.crosscheck.shrink import contradiction, shrunk
 from wouldblock.crosscheck.walk import Walk
 
 SEQUENCES = 600
@@ -86,7 +86,7 @@ def find(fault: Callable[[], Any], diag: Diag, page: FreshPage) -> Contradiction
         for number in range(SEQUENCES):
             steps = run.sequence(number, family=family)
             if steps and steps[-1].wrong is not None:
-                return contradiction(steps, 1, number, run)
+                return contradiction(shrunk(steps, run), 1, number)
     raise AssertionError(f"{fault.__name__} was not found in {SEQUENCES} sequences")
 
 

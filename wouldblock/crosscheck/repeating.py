@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .walk import Walk
 
 TIMES = 6
-"""How often the kernel has to show the same, the first time included: it sometimes hangs between two ways like a coin."""
+"""How often the kernel has to show the same, the first time included: it may hang between two ways like a coin."""
 _FIRST_EPHEMERAL = 32_768
 
 Shown = tuple[Any, tuple[Observation, ...]]

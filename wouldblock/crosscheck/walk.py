@@ -23,7 +23,7 @@ from .operations import FAMILIES, Operation, next_operation, prelude
 from .pair import Pair, Step
 from .repeating import repeats
 from .report import Report, Unrepeatable
-from .shrink import contradiction, replay
+from .shrink import contradiction, replay, shrunk
 
 LENGTH = 60
 """Operations of a sequence."""
@@ -85,7 +85,7 @@ class Walk:
         last = steps[-1] if steps else None
         if last is None or last.wrong is None or repeats(steps, self):
             return
-        self.report.unrepeatable.append(Unrepeatable(self.seed, number, last.line(), *last.wrong))
+        self._note_unrepeatable(number, last)
         steps.pop()
 
     def directed(self, operations: list[Operation]) -> list[Step]:
@@ -95,6 +95,18 @@ class Walk:
         self._judge(number, steps)
         self._count("directed", steps)
         return steps
+
+    def note(self, steps: list[Step], number: int) -> None:
+        """A sequence that contradicts goes into the report, shrunk, if what is left of it contradicts each time too."""
+        best = shrunk(steps, self)
+        if repeats(best, self):
+            self.report.contradictions.append(contradiction(best, self.seed, number))
+        else:
+            self._note_unrepeatable(number, best[-1])
+
+    def _note_unrepeatable(self, number: int, step: Step) -> None:
+        assert step.wrong is not None
+        self.report.unrepeatable.append(Unrepeatable(self.seed, number, step.line(), *step.wrong))
 
     def _count(self, family: str, steps: list[Step]) -> None:
         report = self.report
@@ -155,7 +167,7 @@ def walk(
                 operations = next(directed, None)
                 steps = run.sequence(number) if operations is None else run.directed(operations)
                 if steps and steps[-1].wrong is not None:
-                    run.report.contradictions.append(contradiction(steps, seed, number, run))
+                    run.note(steps, number)
                     if len(run.report.contradictions) >= most_contradictions or run.report.interrupted:
                         break
                 now = time.monotonic()
