@@ -30,7 +30,8 @@ from wouldblock.crosscheck.report import Contradiction
 from wouldblock.crosscheck.shrink import contradiction, shrunk
 from wouldblock.crosscheck.walk import Walk
 
-SEQUENCES = 600
+SEQUENCES = 2500
+"""A lost wake-up shows in one sequence of three hundred."""
 
 
 @contextmanager
