@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from realnet.diag import Diag
+from realnet.page import FreshPage
 from wouldblock.crosscheck.arms import KernelArm
 from wouldblock.crosscheck.operations import Operation
 from wouldblock.crosscheck.walk import LENGTH, Walk, home_address
@@ -52,9 +53,9 @@ class Empty(RuleBasedStateMachine):
 class Check:
     """The arms. Each gives seconds for one call or step."""
 
-    def __init__(self, diag: Diag, sequences: int) -> None:
+    def __init__(self, diag: Diag, page: FreshPage, sequences: int) -> None:
         self.sequences = sequences
-        self._walk = Walk(SEED, diag)
+        self._walk = Walk(SEED, diag, page)
         self._alone = _ELSEWHERE
         self._made: list[list[Operation]] = []
         """The operations of each sequence in the latest turn of the walk that did not sleep."""
@@ -121,8 +122,8 @@ class Check:
 
 def measure(effort: Effort) -> list[Row]:
     """A row for each arm. To be called inside a namespace."""
-    with Diag() as diag:
-        check = Check(diag, effort.sequences)
+    with Diag() as diag, FreshPage() as page:
+        check = Check(diag, page, effort.sequences)
         arms = {WALK: check.walk, BUSY: check.busy, ALONE: check.alone, HYPOTHESIS: check.hypothesis}
         found = in_turns(effort.long_rounds, arms)
     rate = {arm: 1 / median(seconds) for arm, seconds in found.items()}

@@ -43,22 +43,8 @@ TIMER_HAS_FIRED = Choice(
     "timer_has_fired",
     "real time passed between two calls and the deadline of a kernel timer lies in that interval, to within its tick",
 )
-SEND_ROOM = Choice(
-    "send_room",
-    "how much a send buffer takes that is nearly full: buffers merge and split in ways that are not modelled to the "
-    "last case yet",
-)
-RECEIVE_WINDOW = Choice(
-    "receive_window",
-    "how far the window reaches while a receive buffer is more than half full or was resized: it grows and is rounded "
-    "in ways that are not modelled to the last case yet",
-)
 
-CHOICES = (EPHEMERAL_PORT, SECRET, INITIAL_SEQUENCE, TIMER_HAS_FIRED, SEND_ROOM, RECEIVE_WINDOW)
-AMOUNTS = (SEND_ROOM, RECEIVE_WINDOW)
-"""Choices that stand in for amounts of a stream. Once one was asked, how many bytes moved is only known within a
-range.
-"""
+CHOICES = (EPHEMERAL_PORT, SECRET, INITIAL_SEQUENCE, TIMER_HAS_FIRED)
 
 
 class Policy(Protocol):

@@ -14,6 +14,7 @@ from .tcp import (
     acknowledging,
     answering,
     calls,
+    ecn,
     handshake,
     icmp,
     keepalive,
@@ -34,8 +35,8 @@ MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, SOCKET, UDP, DESCRIPTOR
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (
-    options, calls, handshake, requests, paws, acceptance, acknowledging, recovery, timeouts, text, answering, resting,
-    timers, keepalive, icmp, udp_calls, udp_icmp,
+    options, calls, handshake, requests, paws, acceptance, acknowledging, recovery, timeouts, text, ecn, answering,
+    resting, timers, keepalive, icmp, udp_calls, udp_icmp,
 )  # fmt: skip
 """The modules whose import declares rules."""
 

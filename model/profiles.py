@@ -101,6 +101,10 @@ class Profile:
     """How long a path MTU is believed (net.ipv4.route.mtu_expires: ten minutes)."""
     loopback_mtu: int
     """Largest IP packet on loopback: its MTU is 65536, but a length of 65535 is the largest that IP can tell."""
+    ecn: int
+    """Explicit congestion notification (net.ipv4.tcp_ecn): 0 never, 1 when asked and asking, 2 only when asked."""
+    ecn_fallback: bool
+    """Whether a SYN that asked for it and stayed unanswered asks no more (net.ipv4.tcp_ecn_fallback)."""
     timestamps: bool
     """Whether timestamps are offered and taken (RFC 7323 §3; net.ipv4.tcp_timestamps)."""
     paws_days: int
@@ -194,6 +198,8 @@ LINUX = Profile(
     path_mtu_min=552,
     path_mtu_ns=600 * SECOND,
     loopback_mtu=65535,
+    ecn=2,
+    ecn_fallback=True,
     timestamps=True,
     paws_days=24,
     run_max=65215,

@@ -108,8 +108,9 @@ def summary(report: Report) -> Text:
         f"({rate:,.0f} calls/s, seed {report.seed}{cut}); "
         f"answers exact {report.exact:,} ({percent(report.exact, report.calls)}), "
         f"allowed {report.allowed:,} ({percent(report.allowed, report.calls)}), contradicted {found:,}. "
-        f"Of {report.sequences:,} sequences {report.left:,} ended early, where amounts differed within a choice's "
-        f"range; after {report.looked_again:,} calls the kernel needed a moment to come to rest."
+        f"Of {report.sequences:,} sequences {len(report.unrepeatable):,} ended early where the kernel does not repeat "
+        f"itself, and {report.left:,} where a timer may have fired or not; after {report.looked_again:,} calls the "
+        "kernel needed a moment to come to rest."
     )
     return verdict.append(said, style="not bold default")
 
@@ -190,12 +191,10 @@ def _print_choices(console: Console, report: Report) -> None:
     if not report.choices:
         return
     paragraph(
-        console, Text.assemble(("Choices of the kernel", "bold"), ": asked, and how often the model's guess was right")
+        console, Text.assemble(("Choices of the kernel", "bold"), ": what the model cannot know, it takes from there")
     )
-    for name, counts in report.choices.items():
-        asked, predicted = counts["asked"], counts["predicted"]
-        guessed = f"guessed right {predicted:,} ({percent(predicted, asked)})" if predicted else "taken from the kernel"
-        words = Text.assemble((name, "cyan"), f"  asked {asked:,}, {guessed}")
+    for name, asked in report.choices.items():
+        words = Text.assemble((name, "cyan"), f"  asked {asked:,}")
         paragraph(console, words, _PLACE)
         if name in why:
             paragraph(console, Text(why[name], style="dim"), 2 * _PLACE)

@@ -23,8 +23,8 @@ from wouldblock.rulebook import COMMITTED
 
 README = Path(__file__).parent.parent / "README.md"
 KEPT = (
-    "kernel", "calls", "sequences", "left", "looked_again", "seed", "seconds", "exact", "allowed", "contradictions",
-    "choices", "families", "rules", "arrows", "unconfirmed",
+    "kernel", "calls", "sequences", "left", "unrepeatable", "looked_again", "seed", "seconds", "exact", "allowed",
+    "contradictions", "choices", "families", "rules", "arrows", "unconfirmed",
 )  # fmt: skip
 KEPT_OF_PEER = ("sequences", "calls", "segments", "equal", "different", "late", "kinds", "seed", "seconds", "kernel")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
@@ -40,16 +40,14 @@ def figures(counts: Mapping[str, Any]) -> str:
         ("exact", f"{counts['exact']:,} ({percent(counts['exact'], calls)})"),
         ("allowed by a named choice", f"{counts['allowed']:,} ({percent(counts['allowed'], calls)})"),
         ("contradicted", f"{len(counts['contradictions']):,}"),
-        ("sequences left early", f"{counts['left']:,}: amounts differed within the range of a choice"),
+        ("sequences that the kernel does not repeat", f"{len(counts['unrepeatable']):,}"),
+        ("sequences left early", f"{counts['left']:,}: a timer may have fired or not"),
         ("rules confirmed", f"{seen} of {len(rules)}; {excused} of the others say why they cannot be"),
     ]
     if peer := counts.get("peer"):
         compared = f"{peer['sequences']:,} sequences of {peer['calls']:,} steps, {peer['segments']:,} segments"
         told = f"{compared}; equal {peer['equal']:,}, different {peer['different']:,}, held up {peer['late']:,}"
         rows.append(("walk with a scripted peer", told))
-    for name, choice in counts["choices"].items():
-        if choice["predicted"]:
-            rows.append((f"`{name}` guessed right", percent(choice["predicted"], choice["asked"])))
     table = ["| | |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)]
     return "\n".join([BEGIN, "", *table, "", END])
 

@@ -35,6 +35,7 @@ def markdown(report: Report) -> Iterator[str]:
     yield checking.summary(report).plain
     yield ""
     yield from _contradictions(report)
+    yield from _unrepeatable(report)
     yield from _diagrams()
     yield from _rules(report)
     yield from _choices(report)
@@ -61,6 +62,22 @@ def _contradictions(report: Report) -> Iterator[str]:
                 yield from (line.rstrip() for line in text.rstrip().splitlines())
                 yield "```"
                 yield ""
+
+
+def _unrepeatable(report: Report) -> Iterator[str]:
+    from wouldblock.crosscheck.repeating import TIMES
+
+    if not report.unrepeatable:
+        return
+    yield "## Where the kernel does not repeat itself"
+    yield ""
+    yield f"Played {TIMES} times, these sequences did not show the same each time."
+    yield ""
+    yield "| seed | sequence | after | model | kernel, the first time |"
+    yield "|---:|---:|---|---|---|"
+    for each in report.unrepeatable:
+        yield f"| {each.seed} | {each.sequence} | `{_cell(each.op)}` | {_cell(each.expected)} | {_cell(each.seen)} |"
+    yield ""
 
 
 def _diagrams() -> Iterator[str]:
@@ -92,12 +109,11 @@ def _rules(report: Report) -> Iterator[str]:
 def _choices(report: Report) -> Iterator[str]:
     yield "## Choices of the kernel"
     yield ""
-    yield "| choice | asked | guessed right | why the model cannot know |"
-    yield "|---|---:|---:|---|"
+    yield "| choice | asked | why the model cannot know |"
+    yield "|---|---:|---|"
     why = checking.reasons()
-    for name, counts in report.choices.items():
-        share = checking.percent(counts["predicted"], counts["asked"])
-        yield f"| `{name}` | {counts['asked']:,} | {counts['predicted']:,} ({share}) | {_cell(why.get(name, ''))} |"
+    for name, asked in report.choices.items():
+        yield f"| `{name}` | {asked:,} | {_cell(why.get(name, ''))} |"
     yield ""
 
 

@@ -36,7 +36,7 @@ from math import isfinite
 from typing import Any
 
 from ..world.router import WAYS
-from ..world.wire import CORRUPT, DROP, DUPLICATE, HOLD, PASS, Judge, Passing, Weather, delayed, let_pass
+from ..world.wire import CORRUPT, DROP, DUPLICATE, HOLD, MARK, PASS, Judge, Passing, Weather, delayed, let_pass
 from ..world.world import NETWORK, World
 from .arguments import NS_PER_SECOND
 
@@ -48,7 +48,7 @@ _LEAST_LINK = 68
 class SimWire:
     """The wire of one net."""
 
-    PASS, DROP, DUPLICATE, CORRUPT, HOLD = PASS, DROP, DUPLICATE, CORRUPT, HOLD
+    PASS, DROP, DUPLICATE, CORRUPT, HOLD, MARK = PASS, DROP, DUPLICATE, CORRUPT, HOLD, MARK
     delayed = staticmethod(delayed)
 
     def __init__(self, world: World) -> None:
@@ -90,7 +90,7 @@ class SimWire:
     @property
     def judge(self) -> Judge:
         """The function that says of each packet (`Passing`) what becomes of it (PASS, DROP, DUPLICATE, CORRUPT, HOLD,
-        `delayed(seconds)`).
+        MARK, `delayed(seconds)`). MARK tells of congestion, where ECN was agreed on.
         """
         return self._judge
 

@@ -108,8 +108,6 @@ def _set_rcvbuf(end: Endpoint, value: int, host: Host) -> None:
     value = min(value, host.profile.rmem_max) if value >= 0 else host.profile.rmem_max
     end.rcvbuf = max(value * 2, host.profile.rcvbuf_min)
     end.rcvbuf_locked = True
-    if isinstance(end, Tcb) and end.state is not TcpState.CLOSED:
-        end.resized = True
 
 
 def _set_reuse(end: Endpoint, value: int, host: Host) -> None:
@@ -215,6 +213,7 @@ def tcp_info(tcb: Tcb, host: Host) -> dict[str, int]:
     listens = tcb.state is TcpState.LISTEN
     connected = not listens and tcb.state is not TcpState.CLOSED
     agreed = tcb.timestamps | tcb.sack_permitted << 1 | tcb.scales << 2 if connected else 0
+    agreed |= tcb.ecn << 3 | tcb.marks_seen << 4 if connected else 0
     return {
         "state": int(tcb.state), "ca_state": int(tcb.recovery), "retransmits": tcb.retransmits, "probes": tcb.probes,
         "backoff": tcb.backoff, "options": agreed, "wscale": tcb.snd_scale | tcb.rcv_scale << 4, "flags": 0,

@@ -158,7 +158,8 @@ def reset_aborts_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 
 @TCP.rule(
-    on=E.SEGMENT_RESET, stays=(S.SYN_RECEIVED, *SYNCHRONIZED), when=lambda tcb, seg, host: bool(seg.flags & _RST),
+    on=E.SEGMENT_RESET, stays=(S.SYN_RECEIVED, *SYNCHRONIZED),
+    when=lambda tcb, seg, host: bool(seg.flags & _RST) and (tcb.state is not S.SYN_RECEIVED or seg.seq != tcb.rcv_nxt),
     cite="RFC 5961 §3.2",
 )  # fmt: skip
 def reset_is_challenged(tcb: Tcb, segment: Segment, host: Host) -> bool:

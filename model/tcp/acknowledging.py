@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
-from . import congestion, resending, scoreboard, timestamps
+from . import congestion, ecn, resending, scoreboard, timestamps
 from .acceptance import challenge
 from .block import Recovery, Tcb, Timer
 from .ends import finish, is_orphan, rest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 S, E = TcpState, TcpEvent
-_FIN = int(TcpFlag.FIN)
+_FIN, _CWR = int(TcpFlag.FIN), int(TcpFlag.CWR)
 
 _ACKED = {
     SendBuffer.EMPTY: (SendBuffer.EMPTY,),
@@ -63,12 +63,18 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
     progress = _begin(tcb, segment)
     progress.advanced = segment.ack > tcb.snd_una
     if not tcb.predicted:
-        note_stamps(tcb, segment, host)
+        timestamps.note(tcb, segment, host)
     progress.news = progress.advanced or segment.seq != segment.end
     progress.news = _update_window(tcb, segment, host) or progress.news
     tcb.snd_una = segment.ack
     if segment.sack and tcb.sack_permitted:
         _note_sack(tcb, segment, progress, host)
+    if tcb.ecn:
+        progress.echoes_mark = ecn.is_echo(tcb, segment)
+        if segment.flags & _CWR:
+            TCP.offer(host.trail, E.REDUCTION_TOLD, tcb, segment, host)
+    elif segment.ecn:
+        ecn.note_stray(tcb)
     tcb.probes = tcb.soft_error = 0
     tcb.probing_since_ns = None
     tcb.heard_ns = host.tick_ns
@@ -88,7 +94,8 @@ def _take(tcb: Tcb, segment: Segment, host: Host) -> None:
         resending.note_probe_answer(tcb, progress, host)
     if not (progress.advanced or progress.news or progress.twice):
         progress.duplicates = 1 if segment.seq != segment.end else segment.merged
-    calm = progress.news and not progress.sacked and not progress.twice and tcb.recovery is Recovery.OPEN
+    odd = progress.sacked or progress.twice or progress.echoes_mark
+    calm = progress.news and not odd and tcb.recovery is Recovery.OPEN
     resending.acknowledged(tcb, progress, calm, host)
 
 
@@ -154,12 +161,13 @@ def says_nothing_new(tcb: Tcb, segment: Segment) -> bool:
 def text_is_all_there_is(tcb: Tcb, segment: Segment, host: Host) -> None:
     """It brings text and repeats the last acknowledgement: nothing is asked of what is on its way, or waits."""
     tcb.snd_wl1 = segment.seq
+    if segment.ecn and not tcb.ecn:
+        ecn.note_stray(tcb)
 
 
-def note_stamps(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """Note the timestamp that is to be echoed, and what the echo tells of the way back (`tcp_rcv_rtt_measure_ts`)."""
-    timestamps.note(tcb, segment, host)
-    if tcb.timestamps and segment.timestamps:
+def note_receivers_trip(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """Measure a round trip where text arrives (`tcp_rcv_rtt_measure_ts`)."""
+    if tcb.timestamps and segment.timestamps and segment.timestamps[1]:
         full = segment.end - segment.seq >= tcb.rcv_mss
         note_echo_trip(tcb, segment.timestamps[1], full, timestamps.round_trip_ns(tcb, segment, host))
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from ..values.constants import TcpFlag, TcpState
 from ..values.segments import Segment
 from . import order
-from .acknowledging import note_stamps, says_nothing_new
+from .acknowledging import note_receivers_trip, says_nothing_new
 from .block import Tcb
 from .machine import REQUEST, TCP, RequestEvent, TcpEvent
-from .timestamps import is_behind
+from .timestamps import is_behind, note
 from .windows import use_room
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ SYNCHRONIZED_PHASES: Phases = (
     E.SEGMENT_TEXT, E.SEGMENT_FIN, E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
 )  # fmt: skip
 PREDICTED_PHASES: Phases = (E.SEGMENT_TEXT, E.SEGMENT_ACK, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
-"""What is left to ask of a segment that is as foreseen: its text first, so that what is sent for its acknowledgement
-acknowledges the text too.
+"""What is left to ask of one that is as foreseen: its text goes first, and what it acknowledges is freed after, so that
+what is sent for that acknowledges the text too.
 """
-TEXT_ONLY_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_ANSWER)
+TEXT_ONLY_PHASES: Phases = (E.SEGMENT_TEXT, E.SEGMENT_ACK, E.SEGMENT_ANSWER)
 """And of one that, besides, acknowledges nothing new."""
 BARE_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_PUSH)
 """And of one that brings no text: whether an acknowledgement is due is not asked."""
-_ESTABLISHED, _FIN_PHASE, _PUSH_PHASE = S.ESTABLISHED, E.SEGMENT_FIN, E.SEGMENT_PUSH
+_ESTABLISHED, _TEXT_PHASE, _FIN_PHASE, _PUSH_PHASE = S.ESTABLISHED, E.SEGMENT_TEXT, E.SEGMENT_FIN, E.SEGMENT_PUSH
 
 
 def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -56,11 +56,15 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
         return
     tcb.predicted = tcb.predicts and _is_predicted(tcb, segment, host)
     if tcb.predicted:
-        note_stamps(tcb, segment, host)
+        note(tcb, segment, host)
+        if not segment.data:
+            note_receivers_trip(tcb, segment, host)
         phases = _foreseen(tcb, segment)
     else:
         phases = PHASES.get(tcb.state, SYNCHRONIZED_PHASES)
     for phase in phases:
+        if phase is _TEXT_PHASE:
+            note_receivers_trip(tcb, segment, host)
         if TCP.offer(host.trail, phase, tcb, segment, host):
             return
         if phase is _PUSH_PHASE:
@@ -80,7 +84,7 @@ def _follow_up(tcb: Tcb, host: Host) -> None:
     waits any more, that is acknowledged at once (RFC 5681 §4.2).
     """
     told_to = tcb.rcv_nxt
-    while (waited := order.take(tcb, told_to)) is not None:
+    while (waited := order.take(tcb, told_to, host.profile)) is not None:
         for phase in (E.SEGMENT_TEXT, E.SEGMENT_FIN):
             tcb.filling_gap = True
             dropped = TCP.offer(host.trail, phase, tcb, waited, host)
@@ -93,7 +97,7 @@ def _follow_up(tcb: Tcb, host: Host) -> None:
 
 def _is_predicted(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """Whether it is the plain next segment of an open connection, which takes a short way (`tcp_rcv_established`). It
-    must fit the page of memory that is begun already, before anything is acknowledged.
+    must fit what memory is reserved already, before anything is acknowledged.
     """
     return (
         tcb.state is _ESTABLISHED
@@ -104,5 +108,5 @@ def _is_predicted(tcb: Tcb, segment: Segment, host: Host) -> bool:
         and tcb.timestamps == (segment.timestamps is not None)
         and not segment.sack
         and not is_behind(tcb, segment, host, 0)
-        and (not segment.data or segment.truesize <= -(tcb.rmem + tcb.wmem) % host.profile.page)
+        and (not segment.data or segment.truesize <= tcb.reserved)
     )

@@ -258,9 +258,9 @@ class Tcb(Endpoint):
     received: deque[InBuffer] = attrs.Factory(deque)
     rmem: int = 0
     """Memory charged to the receive buffer, in bytes (`sk_rmem_alloc`)."""
+    reserved: int = 0
+    """Memory that is reserved and charged to neither buffer, in bytes (`sk_forward_alloc`; reserve.py)."""
     fin_received: bool = False
-    resized: bool = False
-    """Whether SO_RCVBUF was set while the connection stood."""
 
     # keep-alive and user time-out; 0: as the system has it
     keep_idle_ns: int = 0
@@ -327,6 +327,17 @@ class Tcb(Endpoint):
     """Behind which number how many duplicate acknowledgements went at once, and how many wait to become one."""
     duplicate: Run | None = None
     """What arrived twice, to be told with the next acknowledgement (RFC 2883)."""
+
+    # explicit congestion notification (ecn.py)
+    ecn: bool = False
+    """Whether both ends have agreed to it, or, before an answer, whether it was asked for."""
+    syn_asks_ecn: bool = False
+    marks_seen: bool = False
+    """Whether any text of the peer's came with a mark."""
+    echoes_mark: bool = False
+    """A mark arrived, and the peer has not said yet that it has slowed down."""
+    tells_reduction: bool = False
+    """The window was reduced, and the next new text says so."""
 
     # timestamps (RFC 7323)
     timestamps: bool = False

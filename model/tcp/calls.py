@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from ..choices import SEND_ROOM
 from ..endpoint import Life
 from ..values.constants import MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
 from ..values.results import OK, Answer, Block, Done, Fail
@@ -228,7 +227,6 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
         if not copied:
             if not memory.has_room(tcb):
                 tcb.ran_full = True
-                host.choose(SEND_ROOM, 0, wanted - taken, 0, tcb.number)
                 if taken:
                     if tcb.unsent:
                         _mark(tcb)
@@ -236,7 +234,8 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
                 break
             if begun >= 16:
                 begun = 0
-                if host.take_backlog(tcb):
+                if host.flush_backlog(tcb):
+                    goal = size_goal(tcb, host)
                     continue
             tail = memory.begin_buffer(tcb, host)
             begun += 1
@@ -332,7 +331,7 @@ def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer
 )  # fmt: skip
 def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """Bytes are there: recv returns at once with as many as it asked for, or as there are."""
-    data = memory.take_received(tcb, wanted)
+    data = memory.take_received(tcb, wanted, host.profile)
     if is_half_full(tcb) and 2 * tcb.receive_window <= tcb.window_clamp and not tcb.read_shut:
         tcb.quick = 0
     TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, len(data), host)
@@ -345,7 +344,7 @@ def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
 )  # fmt: skip
 def recv_finds_end(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """The peer has closed its direction and everything was read: end of file, an empty result."""
-    memory.take_received(tcb, 1)
+    memory.take_received(tcb, 1, host.profile)
     TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, 0, host)
     return Done(b"")
 
@@ -504,7 +503,7 @@ def shutdown_again(tcb: Tcb, how: int, host: Host) -> Answer:
 @TCP.rule(on=TcpEvent.CLOSE, stays=(S.CLOSED,), cite="close(2); RFC 9293 §3.10.4, CLOSE in CLOSED")
 def close_without_connection(tcb: Tcb, host: Host) -> None:
     """Nothing is connected: the socket is gone."""
-    memory.discard_received(tcb)
+    memory.discard_received(tcb, host.profile)
     host.remove(tcb)
 
 
@@ -527,7 +526,7 @@ def close_gives_up_connecting(tcb: Tcb, host: Host) -> None:
 )  # fmt: skip
 def close_with_unread_bytes(tcb: Tcb, host: Host) -> None:
     """Received bytes were never read: the peer gets a reset instead of a FIN, because data was lost."""
-    memory.discard_received(tcb)
+    memory.discard_received(tcb, host.profile)
     host.leave_tables(tcb)
     send_reset(tcb, host)
     host.remove(tcb)
@@ -541,7 +540,7 @@ def close_with_unread_bytes(tcb: Tcb, host: Host) -> None:
 def close_sends_fin(tcb: Tcb, host: Host) -> None:
     """A FIN goes out behind everything that waits to be sent; the connection goes on without its descriptor."""
     tcb.read_shut = tcb.write_shut = True
-    memory.discard_received(tcb)
+    memory.discard_received(tcb, host.profile)
     send_fin(tcb, host)
 
 
@@ -552,14 +551,14 @@ def close_sends_fin(tcb: Tcb, host: Host) -> None:
 def close_after_fin(tcb: Tcb, host: Host) -> None:
     """The FIN was sent before: the connection finishes without its descriptor."""
     tcb.read_shut = tcb.write_shut = True
-    memory.discard_received(tcb)
+    memory.discard_received(tcb, host.profile)
 
 
 @TCP.rule(on=TcpEvent.CLOSE, stays=(S.FIN_WAIT_2,), cite="RFC 9293 §3.10.4; tcp_fin_timeout in tcp(7)")
 def close_in_fin_wait_2(tcb: Tcb, host: Host) -> None:
     """Only the peer's FIN is missing: it is waited for, but not for ever."""
     tcb.read_shut = tcb.write_shut = True
-    memory.discard_received(tcb)
+    memory.discard_received(tcb, host.profile)
     host.set_timer(tcb, Timer.TIME_WAIT, host.profile.fin_wait_2_ns)
 
 

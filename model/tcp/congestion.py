@@ -159,6 +159,7 @@ def begin_reduction(tcb: Tcb, now_ns: int) -> None:
     tcb.cwnd_count = 0
     tcb.prior_cwnd = tcb.cwnd
     tcb.prr_delivered = tcb.prr_out = 0
+    tcb.tells_reduction = tcb.ecn
     tcb.ssthresh = tcb.control.threshold(tcb, now_ns)
 
 

@@ -5,10 +5,10 @@ lower twenty-four another hash of addresses and minute plus which of four MSSs i
 again leaves the minute and the MSS. So an acknowledgement whose two numbers are wrong by as much is as good as the
 right one, and one that is wrong by one or two may only mean another MSS.
 
-With timestamps the last six bits of the listener's clock tell scale and SACK, and come back as the echo; without them
-the connection has neither.
+With timestamps the last six bits of the listener's clock tell scale, SACK and ECN, and come back as the echo; without
+them the connection has none of these.
 
-Not here: when cookies are sent and what becomes of one that comes back (requests.py); ECN; the kernel's own hash.
+Not here: when cookies are sent and what becomes of one that comes back (requests.py); the kernel's own hash.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from .windows import DEFAULT_MSS
 if TYPE_CHECKING:
     from ..world.host import Host
 
-_SYN, _ACK = int(TcpFlag.SYN), int(TcpFlag.ACK)
-_BITS, _NO_SCALE, _SACK = 6, 0xF, 0x10
+_SYN, _ACK, _ASKS_ECN = int(TcpFlag.SYN), int(TcpFlag.ACK), int(TcpFlag.ECE | TcpFlag.CWR)
+_BITS, _NO_SCALE, _SACK, _ECN = 6, 0xF, 0x10, 0x20
 _LOWER_BITS = 24
 _LOWER, _MODULUS = (1 << _LOWER_BITS) - 1, 1 << 32
 _GOOD_MINUTES = 2
@@ -51,13 +51,16 @@ def bake(syn: Segment, host: Host) -> int:
 
 def kept(syn: Segment) -> Segment:
     """The SYN with as much of its options as can be kept: without timestamps there is no room for the others."""
-    return syn if syn.timestamps else attrs.evolve(syn, scale=None, sack_permitted=False)
+    if syn.timestamps:
+        return syn
+    return attrs.evolve(syn, scale=None, sack_permitted=False, flags=syn.flags & ~_ASKS_ECN)
 
 
 def mark_options(child: Tcb, host: Host) -> None:
-    """Turn the clock back until its last bits tell scale and SACK (`cookie_init_timestamp`)."""
+    """Turn the clock back until its last bits tell scale, SACK and ECN (`cookie_init_timestamp`)."""
     now = timestamps.clock(child, host.now_ns) - child.clock_offset
     told = (child.snd_scale if child.scales else _NO_SCALE) | (_SACK if child.sack_permitted else 0)
+    told |= _ECN if child.ecn else 0
     marked = now >> _BITS << _BITS | told
     child.clock_offset -= now - (marked if marked <= now else marked - (1 << _BITS))
 
@@ -86,7 +89,8 @@ def _told(segment: Segment, irs: int, mss: int, host: Host) -> Segment:
     if segment.timestamps:
         told = (segment.timestamps[1] - host.hashed(segment.dst[0], segment.src[0])) % (1 << 32)
     scale = told & _NO_SCALE
+    flags = _SYN | (_ASKS_ECN if told & _ECN else 0)
     return Segment(
-        segment.src, segment.dst, irs, 0, _SYN, segment.window, mss=mss, scale=None if scale == _NO_SCALE else scale,
+        segment.src, segment.dst, irs, 0, flags, segment.window, mss=mss, scale=None if scale == _NO_SCALE else scale,
         sack_permitted=bool(told & _SACK), timestamps=segment.timestamps,
     )  # fmt: skip

@@ -91,7 +91,7 @@ def disconnect(tcb: Tcb, host: Host) -> None:
     host.stop_timers(tcb)
     tcb.out_of_order.clear()
     tcb.sack_blocks.clear()
-    memory.discard_received(tcb)
+    memory.discard_received(tcb, host.profile)
     memory.let_go_all(tcb, host)
     tcb.copied_seq = tcb.rcv_nxt
     tcb.fin_received = tcb.read_shut = tcb.write_shut = False

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from ..choices import INITIAL_SEQUENCE
 from ..values.constants import SHUT_WR, TcpFlag, TcpState
 from ..values.segments import TIMESTAMPS_SIZE, Segment
-from . import congestion, cookies, keepalive, memory, timestamps
+from . import congestion, cookies, ecn, keepalive, memory, reserve, timestamps
 from .block import OutBuffer, Tcb, Timer
 from .ends import abort
 from .machine import DROP, RECOVERY, REQUEST, TCP, RecoveryEvent, RequestEvent, TcpEvent
@@ -52,6 +52,9 @@ def _start(tcb: Tcb, host: Host) -> None:
     tcb.rto_ns = host.profile.rto_initial_ns
     tcb.backoff = tcb.retransmits = 0
     syn = OutBuffer(host.next_buffer(), tcb.iss, bytearray(), syn=True)
+    if tcb.listener is None:  # a request's SYN-ACK is nobody's memory
+        syn.truesize = host.profile.buffer_overhead
+        reserve.charge_sending(tcb, syn.truesize, host.profile)
     tcb.unacked.append(syn)
     tcb.in_flight = 1
     tcb.cwnd, tcb.ssthresh = host.profile.initial_cwnd, congestion.INFINITE
@@ -95,6 +98,7 @@ def active_open(tcb: Tcb, host: Host) -> None:
     tcb.scale_offered = tcb.rcv_scale
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = 0
     timestamps.offer(tcb, host)
+    ecn.ask(tcb, host)
     _start(tcb, host)
     host.set_timer(tcb, Timer.RETRANSMIT, tcb.rto_ns)
     send_syn(tcb, host)
@@ -163,6 +167,7 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.advertised_mss = tcb.path_mss
     timestamps.offer(tcb, host)
     note_options(tcb, segment, host)
+    tcb.ecn = ecn.agrees(segment, host)
     initial_window(tcb, tcb.advertised_mss - tcb.option_bytes, host.profile)
     note_scale(tcb, segment)
     first_rcv_mss(tcb)
@@ -218,9 +223,7 @@ def reset_without_ack_is_ignored(tcb: Tcb, segment: Segment, host: Host) -> bool
 )  # fmt: skip
 def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """The peer accepts: the connection is established, and the handshake's third segment goes out."""
-    tcb.unacked.clear()
-    tcb.in_flight = 0
-    host.stop_timer(tcb, Timer.RETRANSMIT)
+    syn_is_acknowledged(tcb, host)
     tcb.irs = segment.seq
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
     tcb.snd_una = segment.ack
@@ -228,6 +231,7 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.snd_wl1 = segment.seq
     note_options(tcb, segment, host)
     note_scale(tcb, segment)
+    tcb.ecn = ecn.peer_agreed(tcb, segment)
     tcb.advertised_mss -= tcb.option_bytes
     tcb.last_received_ns = host.tick_ns
     _established(tcb, segment, host)
@@ -252,6 +256,7 @@ def syns_cross(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.snd_wl1 = segment.seq
     note_options(tcb, segment, host)
     tcb.snd_scale, tcb.scales = segment.scale or 0, segment.scale is not None
+    tcb.ecn = ecn.peer_asks_too(tcb, segment)
     bound_mss(tcb)
     first_rcv_mss(tcb)
     send_syn(tcb, host, ack=True)
@@ -299,8 +304,7 @@ def ack_of_another_syn_ack(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 
 @TCP.rule(
-    on=TcpEvent.SEGMENT_RESET, moves={S.SYN_RECEIVED: S.CLOSED},
-    when=lambda tcb, seg, host: bool(seg.flags & _RST) and seg.seq == tcb.rcv_nxt,
+    on=TcpEvent.SEGMENT_RESET, moves={S.SYN_RECEIVED: S.CLOSED}, when=lambda tcb, seg, host: bool(seg.flags & _RST),
     cite="RFC 9293 §3.10.7.4, second: check the RST bit, SYN-RECEIVED",
     unconfirmed="on loopback the handshake is over before anyone could reset it",
 )  # fmt: skip
@@ -313,6 +317,8 @@ def reset_ends_half_open(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 def syn_is_acknowledged(tcb: Tcb, host: Host) -> None:
     """Nothing is in flight any more."""
+    for buffer in tcb.unacked:
+        memory.let_go(tcb, buffer, host)
     tcb.unacked.clear()
     tcb.in_flight = 0
     host.stop_timer(tcb, Timer.RETRANSMIT)
@@ -383,6 +389,7 @@ def syn_is_sent_again(tcb: Tcb, host: Host) -> None:
     """Nobody answered the SYN: it is sent again. The first few waits are alike, then each is twice the last.
     RFC 6298 doubles the wait each time; Linux begins with four that are not doubled."""
     _again(tcb, host, doubled=tcb.retransmits >= host.profile.syn_linear_timeouts)
+    ecn.do_without(tcb, host)
     send_syn(tcb, host)
 
 

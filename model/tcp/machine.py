@@ -51,6 +51,10 @@ class TcpEvent(IntEnum):
     SEGMENT_MEMORY = auto()
     """Is there memory for what the segment carries?"""
     SEGMENT_TEXT = auto()
+    SEGMENT_MARK = auto()
+    """Text has arrived where ECN was agreed on: was it marked?"""
+    REDUCTION_TOLD = auto()
+    """The peer says that it has reduced its window."""
     SEGMENT_FIN = auto()
     SEGMENT_PUSH = auto()
     """Bytes that waited: can they go now?"""
@@ -161,6 +165,8 @@ class RecoveryEvent(IntEnum):
     SETTLED = auto()
     """Nothing is lost: is everything in order?"""
     TIMED_OUT = auto()
+    MARK_ECHOED = auto()
+    """Nothing is lost, but a router has marked something (ecn.py)."""
     PROBE_ANSWERED = auto()
     """The tail probe was acknowledged, and not as a duplicate: it had filled a gap."""
     TOO_LARGE = auto()

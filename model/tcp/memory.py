@@ -20,6 +20,7 @@ Not here: throwing away what is out of order; limits over all sockets (tcp_mem).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ import attrs
 from ..values.segments import Run, Segment
 from . import congestion
 from .block import InBuffer, OutBuffer, Recovery, Tcb
+from .reserve import charge_receiving, charge_sending, cover, free_receiving, free_sending, give_back
 from .windows import window_from_space
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def begin_buffer(tcb: Tcb, host: Host) -> OutBuffer:
     overhead = host.profile.buffer_overhead
     buffer = OutBuffer(host.next_buffer(), tcb.write_seq, bytearray(), truesize=overhead)
     tcb.unsent.append(buffer)
-    tcb.wmem += overhead
+    charge_sending(tcb, overhead, host.profile)
     return buffer
 
 
@@ -75,7 +77,7 @@ def copy_in(tcb: Tcb, buffer: OutBuffer, data: bytes | memoryview, host: Host) -
     buffer.truesize += count
     host.pages = at + count
     host.page_users.add(tcb.number)
-    tcb.wmem += count
+    charge_sending(tcb, count, host.profile)
     tcb.write_seq += count
     return count
 
@@ -119,7 +121,7 @@ def join(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> None:
     buffer.data += following.data
     buffer.pages = joined(buffer.pages, following.pages, host)
     buffer.truesize += len(following.data)
-    tcb.wmem -= following.truesize - len(following.data)
+    free_sending(tcb, following.truesize - len(following.data), host.profile)
     buffer.fin, buffer.push = following.fin, buffer.push or following.push
     buffer.sent_again = buffer.sent_again or following.sent_again
     host.held.discard(following.number)
@@ -128,7 +130,7 @@ def join(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> None:
 
 def let_go(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     """The buffer was acknowledged (or given up): its memory is free again."""
-    tcb.wmem -= buffer.truesize
+    free_sending(tcb, buffer.truesize, host.profile)
     host.held.discard(buffer.number)
 
 
@@ -153,7 +155,7 @@ def split(tcb: Tcb, buffer: OutBuffer, at: int, host: Host) -> OutBuffer:
     buffer.data = buffer.data[:at]
     buffer.fin = buffer.push = False
     buffer.truesize -= len(rest.data)
-    tcb.wmem += overhead
+    charge_sending(tcb, overhead, host.profile)
     return rest
 
 
@@ -188,6 +190,8 @@ def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Hos
     seq = tcb.rcv_nxt
     if segment.pages:
         host.page_users.add(tcb.number)
+    if not (tcb.predicted or tcb.filling_gap):
+        cover(tcb, segment.truesize, host.profile)
     tail = tcb.received[-1] if tcb.received else None
     more = None
     if tail is not None and tail.shared not in host.held and not tail.fin:
@@ -199,11 +203,13 @@ def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Hos
         if more:
             tail.pages += segment.pages
         tail.truesize += more
-        tcb.rmem += more
+        charge_receiving(tcb, more)
     else:
         pages, head = [*segment.pages], host.profile.head_room
         tcb.received.append(InBuffer(seq, [data], len(data), segment.truesize, pages, segment.buffer, head, fin))
-        tcb.rmem += segment.truesize
+        charge_receiving(tcb, segment.truesize)
+    if tcb.filling_gap:
+        give_back(tcb, 0, host.profile)
     tcb.rcv_nxt = seq + len(data) + fin
     tcb.fin_received = tcb.fin_received or fin
 
@@ -224,7 +230,8 @@ def collapse(tcb: Tcb, profile: Profile) -> None:
     if index == len(queue):
         return
     stop = next((at for at in range(index, len(queue)) if queue[at].fin), len(queue))
-    data = b"".join(chunk for buffer in queue[index:stop] for chunk in buffer.chunks)[start - queue[index].seq :]
+    old = deque(queue[index:stop])
+    data = b"".join(chunk for buffer in old for chunk in buffer.chunks)[start - old[0].seq :]
     tcb.received.clear()
     tcb.received.extend(queue[:index])
     for at in range(0, len(data), profile.collapsed_max):
@@ -234,11 +241,13 @@ def collapse(tcb: Tcb, profile: Profile) -> None:
             size = 1 << size.bit_length()
         truesize, head = size + profile.buffer_descriptor, size - profile.buffer_trailer
         tcb.received.append(InBuffer(start + at, [part], len(part), truesize, [], 0, head))
+        charge_receiving(tcb, truesize)
+        while old and old[0].seq + old[0].length <= start + at + len(part):
+            free_receiving(tcb, old.popleft().truesize, profile)
     tcb.received.extend(queue[stop:])
-    tcb.rmem = sum(buffer.truesize for buffer in tcb.received) + sum(kept.truesize for kept in tcb.out_of_order)
 
 
-def take_received(tcb: Tcb, wanted: int) -> bytes:
+def take_received(tcb: Tcb, wanted: int, profile: Profile) -> bytes:
     """The next bytes for the reader, at most `wanted`; the memory of every buffer emptied thereby is free again."""
     taken: list[bytes] = []
     need = wanted
@@ -259,7 +268,7 @@ def take_received(tcb: Tcb, wanted: int) -> bytes:
             break
         if buffer.fin:
             tcb.copied_seq += 1
-        tcb.rmem -= buffer.truesize
+        free_receiving(tcb, buffer.truesize, profile)
         received.popleft()
     return taken[0] if len(taken) == 1 else b"".join(taken)
 
@@ -270,9 +279,9 @@ def peek_received(tcb: Tcb, wanted: int) -> bytes:
     return found[:wanted]
 
 
-def discard_received(tcb: Tcb) -> int:
+def discard_received(tcb: Tcb, profile: Profile) -> int:
     """Throw away what was not read, as close does. Returns how many bytes that was."""
     unread = tcb.readable_bytes
-    tcb.received.clear()
-    tcb.rmem = sum(kept.truesize for kept in tcb.out_of_order)
+    while tcb.received:
+        free_receiving(tcb, tcb.received.popleft().truesize, profile)
     return unread

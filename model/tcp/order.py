@@ -10,11 +10,16 @@ Not here: throwing kept segments away when memory runs short; joining their memo
 from __future__ import annotations
 
 from bisect import insort
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ..values.segments import Run, Segment
+from . import reserve
 from .block import Tcb
+
+if TYPE_CHECKING:
+    from ..profiles import Profile
 
 MOST_BLOCKS = 4
 """Runs that are remembered to be told (TCP_NUM_SACKS)."""
@@ -25,7 +30,7 @@ def is_here(tcb: Tcb, segment: Segment) -> bool:
     return any(begin <= segment.seq and segment.end <= end for begin, end in _runs(tcb))
 
 
-def keep(tcb: Tcb, segment: Segment) -> None:
+def keep(tcb: Tcb, segment: Segment, profile: Profile) -> None:
     """Keep a segment that lies behind a gap. What of it is here already is told to be a duplicate; if that is all of
     it, nothing but the order of the blocks changes (`tcp_data_queue_ofo`).
     """
@@ -38,29 +43,32 @@ def keep(tcb: Tcb, segment: Segment) -> None:
             if segment.seq <= begin < segment.end:
                 _tell_twice(tcb, begin, min(end, segment.end))
         insort(tcb.out_of_order, segment, key=lambda kept: kept.seq)
-        tcb.rmem += segment.truesize
+        reserve.cover(tcb, segment.truesize, profile)
+        reserve.charge_receiving(tcb, segment.truesize)
     _tell(tcb, segment.seq)
 
 
-def take(tcb: Tcb, told_to: int) -> Segment | None:
+def take(tcb: Tcb, told_to: int, profile: Profile) -> Segment | None:
     """What is new of the next segment that no gap separates from what was received; None if there is none. What of it
     lies before `told_to`, where the text ended that filled the gap, came twice, and is told (`tcp_ofo_queue`).
     """
     while tcb.out_of_order and tcb.out_of_order[0].seq <= tcb.rcv_nxt:
         segment = tcb.out_of_order.pop(0)
-        tcb.rmem -= segment.truesize
+        reserve.charge_receiving(tcb, -segment.truesize)
         _tell(tcb, None)
         if segment.seq < told_to:
             _tell_twice(tcb, segment.seq, min(segment.end, told_to))
         if segment.end > tcb.rcv_nxt:
             known = tcb.rcv_nxt - segment.seq
             return attrs.evolve(segment, seq=tcb.rcv_nxt, data=segment.data[known:]) if known else segment
+        reserve.give_back(tcb, 0, profile)
     return None
 
 
-def forget(tcb: Tcb) -> None:
+def forget(tcb: Tcb, profile: Profile) -> None:
     """Nothing follows a FIN: what was kept behind it goes, and is not told any more (`tcp_fin`)."""
-    tcb.rmem -= sum(kept.truesize for kept in tcb.out_of_order)
+    for kept in tcb.out_of_order:
+        reserve.free_receiving(tcb, kept.truesize, profile)
     tcb.out_of_order.clear()
     tcb.sack_blocks = []
     tcb.duplicate = None

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..values.constants import TcpFlag, TcpState
+from ..values.constants import Ecn, TcpFlag, TcpState
 from ..values.segments import Run, Segment
-from . import congestion, memory
+from . import congestion, ecn, memory, reserve
 from .block import OutBuffer, Pending, Recovery, Tcb, Timer
 from .machine import TCP, TcpEvent
 from .timestamps import clock, stamps
@@ -205,7 +205,7 @@ def _fill_up(tcb: Tcb, buffer: OutBuffer, size: int, host: Host) -> None:
     buffer.push = buffer.push or following.push
     if not following.data:
         buffer.fin = following.fin
-        tcb.wmem -= following.truesize
+        reserve.free_sending(tcb, following.truesize, host.profile)
         del tcb.unsent[1]
 
 
@@ -238,7 +238,7 @@ def send_buffer(tcb: Tcb, host: Host) -> None:
     tcb.in_flight += buffer.segments
     note_sent(tcb, buffer, host)
     tcb.snd_nxt = buffer.end
-    _emit(tcb, host, buffer)
+    _emit(tcb, host, buffer, new=True)
     if begins or tcb.pending is Pending.TAIL_PROBE:
         rearm_retransmission(tcb, host)
     use_room(tcb, host)
@@ -266,14 +266,16 @@ def resend(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     if buffer.syn:
         send_syn(tcb, host, ack=tcb.state is not TcpState.SYN_SENT)
     else:
-        _emit(tcb, host, buffer)
+        _emit(tcb, host, buffer, new=False)
 
 
-def _emit(tcb: Tcb, host: Host, buffer: OutBuffer) -> None:
+def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, *, new: bool) -> None:
     """One buffer as one packet, or, if it is too long for loopback, as one packet a segment (`gso_features_check`). A
     run is always pushed.
     """
     flags = _ACK | (_PSH if buffer.push or buffer.segments > 1 else 0) | (_FIN if buffer.fin else 0)
+    flags |= ecn.echo(tcb)
+    told, mark = ecn.mark(tcb) if new and buffer.data else (0, Ecn.NOT_ECT)
     mss = buffer.cut or current_mss(tcb)
     sack = _sack(tcb)
     window = advertise_window(tcb, host)
@@ -288,8 +290,9 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer) -> None:
     else:  # on a wire nobody shares the sender's memory
         truesize, pages, number = host.profile.buffer_overhead + len(data), (), 0
     whole = Segment(
-        tcb.local, tcb.remote, buffer.seq, tcb.rcv_nxt, flags, window, data, sack=sack, timestamps=stamps(tcb, host),
-        segment_size=mss if buffer.segments > 1 else 0, truesize=truesize, pages=pages, buffer=number,
+        tcb.local, tcb.remote, buffer.seq, tcb.rcv_nxt, flags | told, window, data, sack=sack,
+        timestamps=stamps(tcb, host), segment_size=mss if buffer.segments > 1 else 0, truesize=truesize, pages=pages,
+        buffer=number, ecn=mark, merged=buffer.segments if tcb.packet_max else 1,
     )  # fmt: skip
     if buffer.segments == 1 or len(data) < tcb.packet_max:
         host.transmit(whole)
@@ -298,10 +301,10 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer) -> None:
     for at in range(0, len(data), mss):
         here, rest = memory.cut(rest, mss)
         part = data[at : at + mss]
-        last = at + mss >= len(data)
+        bits = flags if at + mss >= len(data) else flags & ~(_PSH | _FIN)
         host.transmit(
             attrs.evolve(
-                whole, seq=buffer.seq + at, flags=flags if last else flags & ~(_PSH | _FIN), data=part, segment_size=0,
+                whole, seq=buffer.seq + at, flags=bits if at else bits | told, data=part, segment_size=0,
                 truesize=host.profile.buffer_overhead + len(part), pages=tuple(here), buffer=0,
             )
         )  # fmt: skip
@@ -331,6 +334,7 @@ def bare(tcb: Tcb, host: Host, seq: int, flags: int, window: int, sack: tuple[Ru
     """A segment without text."""
     tcb.transmitted_ns = host.now_ns
     stamped = stamps(tcb, host)
+    flags |= ecn.echo(tcb)
     return Segment(tcb.local, tcb.remote, seq, tcb.rcv_nxt, flags, window, sack=sack, timestamps=stamped)
 
 
@@ -382,7 +386,7 @@ def send_syn(tcb: Tcb, host: Host, *, ack: bool = False) -> None:
             tcb.remote,
             tcb.iss,
             tcb.rcv_nxt if ack else 0,
-            _SYN | (_ACK if ack else 0),
+            _SYN | (_ACK if ack else 0) | ecn.syn_flags(tcb, ack=ack),
             min(tcb.rcv_wnd, 65535),
             mss=host.path_mss(tcb.remote[0]),
             scale=tcb.scale_offered if offers else tcb.rcv_scale if tcb.scales else None,

@@ -8,7 +8,7 @@ nothing is heard for a time-out, everything that the peer was not seen to have i
 Either may turn out to have been needless, and is then taken back (undoing.py).
 
 Not here: which segments are lost (scoreboard.py), in which order these questions are asked and what is sent
-(resending.py), how the window moves (congestion.py). ECN, which would be another reason for CWR.
+(resending.py), how the window moves (congestion.py).
 """
 
 from __future__ import annotations
@@ -141,7 +141,8 @@ def loss_shows(tcb: Tcb, progress: Progress | None, host: Host) -> None:
     """Something is lost: it is sent again at once, and the window goes down to a new threshold."""
     note_nothing_resent(tcb)
     begin_undo(tcb)
-    tcb.prior_ssthresh = congestion.three_quarters(tcb)
+    marked = progress is not None and progress.echoes_mark
+    tcb.prior_ssthresh = 0 if marked else congestion.three_quarters(tcb)
     congestion.begin_reduction(tcb, host.now_ns)
 
 
@@ -170,6 +171,17 @@ def order_is_restored(tcb: Tcb, progress: Progress, host: Host) -> None:
 def disorder_remains(tcb: Tcb, progress: Progress, host: Host) -> None:
     """Nothing is lost, but something is still missing."""
     tcb.high_seq = tcb.snd_nxt
+
+
+@RECOVERY.rule(
+    on=E.MARK_ECHOED, moves=dict.fromkeys((R.OPEN, R.DISORDER), R.CWR), cite="RFC 3168 §6.1.2; tcp_enter_cwr",
+    unconfirmed="on loopback nobody asks for ECN, and nobody marks",
+)  # fmt: skip
+def mark_reduces_window(tcb: Tcb, progress: Progress, host: Host) -> None:
+    """A router has marked something of ours instead of dropping it: the window is reduced, and nothing is sent again.
+    Further echoes change nothing until all is heard that is on its way now."""
+    tcb.prior_ssthresh, tcb.undo_marker = 0, None
+    congestion.begin_reduction(tcb, host.now_ns)
 
 
 @RECOVERY.rule(

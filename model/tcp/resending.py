@@ -33,6 +33,8 @@ def look(tcb: Tcb, progress: Progress, host: Host) -> Resend:
     trail = host.trail
     if not tcb.in_flight:
         tcb.sacked_out = 0
+    if progress.echoes_mark:
+        tcb.prior_ssthresh = 0
     if progress.advanced and tcb.unacked and tcb.unacked[0].sacked:
         _wait_for_reneging(tcb, host)
         progress.timer_is_set = True
@@ -48,8 +50,7 @@ def look(tcb: Tcb, progress: Progress, host: Host) -> Resend:
         elif not tcb.sack_permitted:
             scoreboard.count_duplicates(tcb, progress.duplicates)
         if RECOVERY.offer(trail, E.TOLD_TWICE, tcb, progress, host):
-            note_nothing_resent(tcb)
-            RECOVERY.offer(trail, E.SETTLED, tcb, progress, host)
+            _try_to_open(tcb, progress, host)
         return _in_recovery(tcb, progress, host)
     if tcb.recovery is R.LOSS:
         again = _after_time_out(tcb, progress, host)
@@ -63,12 +64,19 @@ def look(tcb: Tcb, progress: Progress, host: Host) -> Resend:
         RECOVERY.offer(trail, E.TOLD_TWICE, tcb, progress, host)
     _find_lost(tcb, progress, host)
     if not tcb.lost_out:
-        note_nothing_resent(tcb)
-        if tcb.recovery is not R.CWR:
-            RECOVERY.offer(trail, E.SETTLED, tcb, progress, host)
+        _try_to_open(tcb, progress, host)
         return Resend.NOTHING
     RECOVERY.fire(trail, E.LOST, tcb, progress, host)
     return Resend.LOST
+
+
+def _try_to_open(tcb: Tcb, progress: Progress, host: Host) -> None:
+    """Nothing is lost: is anything missing? And did a router mark anything? (`tcp_try_to_open`)"""
+    note_nothing_resent(tcb)
+    if progress.echoes_mark:
+        RECOVERY.offer(host.trail, E.MARK_ECHOED, tcb, progress, host)
+    if tcb.recovery is not R.CWR:
+        RECOVERY.offer(host.trail, E.SETTLED, tcb, progress, host)
 
 
 def _in_recovery(tcb: Tcb, progress: Progress, host: Host) -> Resend:
@@ -179,7 +187,7 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
         bound_mss(tcb)
     mss = current_mss(tcb)
     if buffer.seq < tcb.snd_una and not buffer.syn:
-        scoreboard.trim(tcb, buffer)
+        scoreboard.trim(tcb, buffer, host)
     room = tcb.snd_una + tcb.snd_wnd - buffer.seq
     if room <= 0:
         if buffer.seq > tcb.snd_una:

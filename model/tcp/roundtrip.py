@@ -72,8 +72,10 @@ def timeout_ns(tcb: Tcb, host: Host) -> int:
 
 
 def note_shortest(tcb: Tcb, sample_ns: int, host: Host) -> None:
-    """Keep the shortest round trip of late; none at all counts as a tick (`tcp_update_rtt_min`)."""
-    sample = sample_ns // US or host.profile.jiffy_ns // US
+    """Keep the shortest round trip of late (`tcp_update_rtt_min`). None takes less than a microsecond but in virtual
+    time.
+    """
+    sample = max(sample_ns // US, 1)
     if tcb.shortest_us is None or sample <= tcb.shortest_us or host.now_ns - tcb.shortest_at_ns > _SHORTEST_HOLDS_NS:
         tcb.shortest_us, tcb.shortest_at_ns = sample, host.now_ns
 

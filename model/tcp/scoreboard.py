@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..values.segments import Run
-from . import memory
+from . import memory, reserve
 from .block import OutBuffer, Recovery, Tcb
 from .timestamps import clock, difference
 
@@ -74,6 +74,8 @@ class Progress:
     """The lowest number that arrived late, without having been sent again."""
     resent_lost: bool = False
     """Something that was sent again is found to be lost again."""
+    echoes_mark: bool = False
+    """It says that something on its way was marked by a router."""
     timer_is_due: bool = False
     timer_is_set: bool = False
     """Whether the retransmission timer begins anew, and whether it was set for something else meanwhile."""
@@ -237,7 +239,7 @@ def _acknowledge_part(tcb: Tcb, buffer: OutBuffer, progress: Progress, host: Hos
     segments = before - (-(-left // buffer.cut) or 1)
     if segments:
         _note_acknowledged(tcb, buffer, segments, progress, host)
-    trim(tcb, buffer)
+    trim(tcb, buffer, host)
 
 
 def _note_acknowledged(tcb: Tcb, buffer: OutBuffer, segments: int, progress: Progress, host: Host) -> None:
@@ -258,14 +260,14 @@ def _note_acknowledged(tcb: Tcb, buffer: OutBuffer, segments: int, progress: Pro
             _arrived(tcb, buffer, host)
 
 
-def trim(tcb: Tcb, run: OutBuffer) -> None:
+def trim(tcb: Tcb, run: OutBuffer, host: Host) -> None:
     """The beginning of a buffer is acknowledged: that is done (`tcp_trim_head`)."""
     done = tcb.snd_una - run.seq
     del run.data[:done]
     run.seq += done
     run.pages = memory.cut(run.pages, done)[1]
     run.truesize -= done
-    tcb.wmem -= done
+    reserve.free_sending(tcb, done, host.profile)
     more = _count_segments(run, run.cut) if run.segments > 1 else 0
     _count(tcb, run, more)
     tcb.in_flight += more

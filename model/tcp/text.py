@@ -36,9 +36,13 @@ def _new_text(tcb: Tcb, segment: Segment) -> bool:
     return len(segment.data) > 0 and segment.seq + len(segment.data) > tcb.rcv_nxt
 
 
+def _nobody_will_read(tcb: Tcb, segment: Segment) -> bool:
+    return tcb.read_shut and tcb.state is not S.ESTABLISHED and brings_more(tcb, segment)
+
+
 @TCP.rule(
     on=E.SEGMENT_TEXT, moves=dict.fromkeys((S.FIN_WAIT_1, S.FIN_WAIT_2), S.CLOSED),
-    when=lambda tcb, seg, host: tcb.read_shut and brings_more(tcb, seg),
+    when=lambda tcb, seg, host: _nobody_will_read(tcb, seg),
     cite="RFC 1122 §4.2.2.13; RFC 9293 §3.6.1; tcp_rcv_state_process",
 )  # fmt: skip
 def text_nobody_will_read(tcb: Tcb, segment: Segment, host: Host) -> bool:
@@ -109,10 +113,10 @@ def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The receive buffer is over its limit. A predicted segment is not asked, nor one that has its memory already."""
-    if tcb.predicted or tcb.filling_gap:
+    """It is over its limit. Not asked are a predicted segment, one that will be reset, and one that has its memory."""
+    if tcb.predicted or tcb.filling_gap or tcb.rmem <= tcb.rcvbuf or _nobody_will_read(tcb, segment):
         return False
-    return tcb.rmem > tcb.rcvbuf and (_new_text(tcb, segment) or bool(segment.flags & _FIN))
+    return _new_text(tcb, segment) or bool(segment.flags & _FIN)
 
 
 @TCP.rule(
@@ -198,11 +202,13 @@ def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
 )  # fmt: skip
 def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     """There is a gap before it: it is kept, and an acknowledgement repeats what is expected and tells what is here."""
+    if tcb.ecn:
+        TCP.offer(host.trail, E.SEGMENT_MARK, tcb, segment, host)
     size, pushed = len(segment.data), bool(segment.flags & _PSH)
     note_segment_size(tcb, segment.segment_size or size, size, pushed, segment.truesize, host.profile)
     if tcb.sack_permitted and not order.is_here(tcb, segment):
         grow_window(tcb, size, segment.truesize, host, in_pages=False)
-    order.keep(tcb, segment)
+    order.keep(tcb, segment, host.profile)
     tcb.predicts = False
     tcb.ack_scheduled = True
 
@@ -224,7 +230,7 @@ def _take_fin(tcb: Tcb, segment: Segment, host: Host, *, at_once: bool = False) 
     tcb.read_shut = True
     if at_once:
         send_ack(tcb, host)
-    order.forget(tcb)
+    order.forget(tcb, host.profile)
 
 
 _FIN_VIEW = {

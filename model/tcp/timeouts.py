@@ -43,6 +43,7 @@ def everything_is_sent_again(tcb: Tcb, before: Recovery, host: Host) -> None:
         tcb.reordering = min(tcb.reordering, scoreboard.REORDERING)
     tcb.control.timed_out()
     tcb.high_seq, tcb.tail_probed_at = tcb.snd_nxt, 0
+    tcb.tells_reduction = tcb.ecn
     tcb.time_out_doubted = before < R.RECOVERY or tcb.retransmits > 0
 
 

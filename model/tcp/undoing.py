@@ -54,7 +54,8 @@ def undo(tcb: Tcb, host: Host, *, nothing_lost: bool) -> None:
             scoreboard.mark(tcb, buffer, lost=False)
     if tcb.prior_ssthresh:
         tcb.cwnd = tcb.control.window_before(tcb)
-        tcb.ssthresh = max(tcb.ssthresh, tcb.prior_ssthresh)
+        if tcb.prior_ssthresh > tcb.ssthresh:
+            tcb.ssthresh, tcb.tells_reduction = tcb.prior_ssthresh, False
     tcb.cwnd_at_ns = host.tick_ns
     tcb.undo_marker = None
     tcb.newest_is_news = True

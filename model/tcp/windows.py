@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..choices import RECEIVE_WINDOW
 from ..profiles import Profile
 from ..values.segments import Segment
 from .block import Tcb
+from .machine import TCP, TcpEvent
 from .roundtrip import note_window_trip
 
 if TYPE_CHECKING:
@@ -154,11 +154,6 @@ def select_window(tcb: Tcb) -> int:
     return window
 
 
-def is_tight(tcb: Tcb) -> bool:
-    """Whether the receive buffer is so full, or was resized so late, that its window is a choice."""
-    return tcb.rmem * 2 > tcb.rcvbuf or tcb.resized
-
-
 def advertise_window(tcb: Tcb, host: Host) -> int:
     """Fix the window that the next segment carries; it never takes back what was advertised (`tcp_select_window`)."""
     scale = tcb.rcv_scale
@@ -171,8 +166,6 @@ def advertise_window(tcb: Tcb, host: Host) -> int:
     window = select_window(tcb)
     if is_half_full(tcb):
         tcb.quick = 0
-    if is_tight(tcb):
-        window = host.choose(RECEIVE_WINDOW, 0, max(full_space(tcb), window), window, tcb.number)
     if window < current:
         window = -(-current >> scale) << scale
     tcb.rcv_wnd = window
@@ -210,9 +203,9 @@ def add_quick_acks(tcb: Tcb, most: int) -> None:
     tcb.quick = max(tcb.quick, quick)
 
 
-def ack_soon(tcb: Tcb, profile: Profile) -> None:
+def ack_soon(tcb: Tcb, profile: Profile, most: int | None = None) -> None:
     """Something is odd with what the peer sends: the next acknowledgements go at once (`tcp_enter_quickack_mode`)."""
-    add_quick_acks(tcb, profile.quick_acks_max)
+    add_quick_acks(tcb, profile.quick_acks_max if most is None else most)
     tcb.pingpong = 0
     tcb.ato_ns = profile.delayed_ack_min_ns
     tcb.ack_scheduled = True
@@ -311,5 +304,7 @@ def note_data(tcb: Tcb, length: int, total: int, push: bool, segment: Segment, h
             add_quick_acks(tcb, profile.quick_acks_max)
     tcb.last_received_ns = now
     note_window_trip(tcb, host)
+    if tcb.ecn:
+        TCP.offer(host.trail, TcpEvent.SEGMENT_MARK, tcb, segment, host)
     if total >= 128:
         grow_window(tcb, total, truesize, host, in_pages=bool(segment.pages))

@@ -68,3 +68,15 @@ class TcpFlag(IntFlag):
     PSH = 0x08
     ACK = 0x10
     URG = 0x20
+    ECE = 0x40
+    CWR = 0x80
+    AE = 0x100
+
+
+class Ecn(IntEnum):
+    """The mark in an IP header by which routers tell of congestion (RFC 3168 §5)."""
+
+    NOT_ECT = 0
+    ECT_1 = 1
+    ECT_0 = 2
+    CE = 3

@@ -6,11 +6,11 @@ is less than 2**31 bytes off (RFC 9293 §3.4; windows are at most 2**30, RFC 732
 what its sender offered in its SYN, if both SYNs made an offer (RFC 7323 §2.2): until both have been seen, nothing is
 shifted, and the window of a SYN never is.
 
-A run of segments that travels as one in the model is as many packets: FIN and PSH belong to the last
+A run of segments that travels as one in the model is as many packets: FIN and PSH belong to the last, CWR to the first
 (`tcp_gso_segment`).
 
 A `Conversion` has seen one place on one wire: every packet that passed there, in order, in whichever direction of
-conversion. What the model has no word for is not there after the way through it: urgent data, ECN, unknown options.
+conversion. What the model has no word for is not there after the way through it: urgent data, unknown options.
 
 A fragment from a wire is kept until all of its packet are here, and the packet is given then.
 
@@ -24,7 +24,7 @@ from collections.abc import Iterator
 import attrs
 
 from .addresses import Address
-from .constants import IPPROTO_TCP, IPPROTO_UDP, TcpFlag
+from .constants import IPPROTO_TCP, IPPROTO_UDP, Ecn, TcpFlag
 from .packets import (
     Icmp,
     IpPacket,
@@ -52,6 +52,7 @@ _IP_HEADER = 20
 _INCOMPLETE_MAX = 64
 """Packets of which parts are kept while others are missing."""
 _SYN, _FIN, _PSH, _ACK = int(TcpFlag.SYN), int(TcpFlag.FIN), int(TcpFlag.PSH), int(TcpFlag.ACK)
+_CWR = int(TcpFlag.CWR)
 _KNOWN = sum(TcpFlag)
 
 
@@ -114,7 +115,7 @@ class Conversion:
         ports, ack = (src[1], dst[1]), segment.ack % _MODULUS
         options = tuple(_options(segment))
         tcp = Tcp(*ports, segment.seq % _MODULUS, ack, segment.flags, window, options=options, data=segment.data)
-        return IpPacket(src[0], dst[0], tcp, dont_fragment=not segment.may_fragment)
+        return IpPacket(src[0], dst[0], tcp, tos=int(segment.ecn), dont_fragment=not segment.may_fragment)
 
     def _part(self, fragment: Fragment) -> IpPacket:
         (whole,) = self.packets(fragment.whole)
@@ -122,7 +123,8 @@ class Conversion:
         carried = encode(whole)[_IP_HEADER:]
         return IpPacket(
             whole.src, whole.dst, Other(protocol, carried[fragment.begin : fragment.end]),
-            identification=fragment.number % (1 << 16), more_fragments=fragment.more, fragment_offset=fragment.begin,
+            tos=whole.tos, identification=fragment.number % (1 << 16), more_fragments=fragment.more,
+            fragment_offset=fragment.begin,
         )  # fmt: skip
 
     # ------------------------------------------------------------ from the wire
@@ -187,7 +189,7 @@ class Conversion:
             ack_near = None if back is None else back.reached
         seq = unwrap(tcp.seq, tcp.seq if seq_near is None else seq_near)
         ack = unwrap(tcp.ack, tcp.ack if ack_near is None else ack_near) if tcp.flags & _ACK else 0
-        segment = Segment(src, dst, seq, ack, tcp.flags & _KNOWN, tcp.window, tcp.data)
+        segment = Segment(src, dst, seq, ack, tcp.flags & _KNOWN, tcp.window, tcp.data, ecn=Ecn(ip.ecn))
         segment = _with_options(segment, tcp.options)
         self._note(segment)
         return attrs.evolve(segment, window=tcp.window << self._shift(segment))
@@ -232,7 +234,7 @@ def _cut(segment: Segment) -> Iterator[Segment]:
         return
     for at in range(0, len(data), size):
         last = at + size >= len(data)
-        flags = segment.flags if last else segment.flags & ~(_FIN | _PSH)
+        flags = (segment.flags if last else segment.flags & ~(_FIN | _PSH)) & ~(_CWR if at else 0)
         yield attrs.evolve(segment, seq=segment.seq + at, flags=flags, data=data[at : at + size], segment_size=0)
 
 

@@ -22,3 +22,13 @@ class Observation(NamedTuple):
     """`tcpi_state` of `TCP_INFO`; 0 for a socket that is not TCP."""
     drops: int
     """`SO_MEMINFO[SK_MEMINFO_DROPS]`: packets this socket refused for want of room."""
+    rmem: int = 0
+    """`SO_MEMINFO`, rmem_alloc: memory charged to the receive buffer."""
+    rcvbuf: int = 0
+    """Its size."""
+    wmem: int = 0
+    """`SO_MEMINFO`, wmem_queued: memory charged to TCP's send buffer."""
+    sndbuf: int = 0
+    """Its size."""
+    reserved: int = 0
+    """`SO_MEMINFO`, fwd_alloc: memory that is reserved and not charged; 0 for a socket that is not TCP."""

@@ -23,9 +23,6 @@ import attrs
 
 IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_FRAGMENT, IPPROTO_ICMPV6 = 1, 6, 17, 44, 58
 
-URG, ECE, CWR, AE = 0x020, 0x040, 0x080, 0x100
-"""Control bits beside those that the model uses (`constants.TcpFlag`): RFC 9293 §3.1, RFC 3168 §6.1, RFC 9768 §3.1."""
-
 
 class Fault(StrEnum):
     """Why bytes are no packet. The first that is found, in the order in which the kernel looks."""

@@ -7,7 +7,7 @@ understands it.
 Timestamps count milliseconds modulo 2**32 (RFC 7323 §3.2). Nearly every segment carries them, and a line of text
 leaves them out.
 
-Not here: bytes, IP, checksums (packets.py, wire.py); ECN, urgent data.
+Not here: bytes, IP, checksums (packets.py, wire.py); urgent data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import attrs
 
 from .addresses import Address
-from .constants import IPPROTO_TCP, IPPROTO_UDP, TcpFlag
+from .constants import IPPROTO_TCP, IPPROTO_UDP, Ecn, TcpFlag
 from .packets import IcmpError
 
 FIN, SYN, RST, PSH, ACK = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK
@@ -28,7 +28,11 @@ TIMESTAMPS_SIZE = 12
 Stamps = tuple[int, int]
 """A sender's clock, and the last it saw of the receiver's (RFC 7323 §3.2)."""
 
-_LETTERS = ((int(SYN), "S"), (int(FIN), "F"), (int(RST), "R"), (int(PSH), "P"))
+_LETTERS = (
+    (int(SYN), "S"), (int(FIN), "F"), (int(RST), "R"), (int(PSH), "P"), (int(TcpFlag.ECE), "E"),
+    (int(TcpFlag.CWR), "W"), (int(TcpFlag.AE), "A"),
+)  # fmt: skip
+_MARKS = {Ecn.NOT_ECT: "", Ecn.ECT_1: "[ect1] ", Ecn.ECT_0: "[ect0] ", Ecn.CE: "[ce] "}
 
 
 @attrs.frozen(eq=False)
@@ -54,7 +58,9 @@ class Segment:
     segment.
     """
     merged: int = 1
-    """How many bare acknowledgements became this one while they waited for a locked socket."""
+    """As how many it counts where it is dropped: those of a run, and those that became one while waiting for a locked
+    socket.
+    """
     truesize: int = 0
     """What the kernel charges for the buffer that carries it, in bytes; 0 for one that is never queued."""
     pages: tuple[Run, ...] = ()
@@ -63,6 +69,8 @@ class Segment:
     """The sender's buffer that it shares its pages with (loopback does not copy); 0 for none."""
     may_fragment: bool = False
     """Whether a router may send it on in fragments: DF is not set."""
+    ecn: Ecn = Ecn.NOT_ECT
+    """The mark of the IP packet that it travels in (RFC 3168 §5)."""
 
     @property
     def end(self) -> int:
@@ -84,7 +92,7 @@ class Segment:
         options += [f"sack {begin - ack_base}:{end - ack_base}" for begin, end in self.sack]
         if options:
             parts.append(f"<{','.join(options)}>")
-        return f"{self.src[0]}:{self.src[1]} > {self.dst[0]}:{self.dst[1]}: {' '.join(parts)}"
+        return f"{self.src[0]}:{self.src[1]} > {self.dst[0]}:{self.dst[1]}: {_MARKS[self.ecn]}{' '.join(parts)}"
 
 
 @attrs.frozen(eq=False)

@@ -66,13 +66,18 @@ _PENDING_EVENTS = {
     Pending.WINDOW_PROBE: TcpEvent.PROBE_DUE,
 }
 _FIN = int(TcpFlag.FIN)
-_PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN)
+_MARKS = int(TcpFlag.ECE | TcpFlag.CWR)
+_PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN) | _MARKS
 PINNED, SHARED, FINE = 0, 1, 2
 """Timers that fire at one moment: first those that stay on their processor, then those that may be handed to another,
 then those of high resolution.
 """
 HEADERS = 40
 """IPv4 and TCP without options, in bytes."""
+BACKLOG_SPARE = 65_536
+"""What may wait for a locked socket beyond twice its receive buffer and half its send buffer, in bytes
+(`tcp_add_backlog`).
+"""
 _UNOBSERVED: list[Arrow] = []
 
 
@@ -186,14 +191,35 @@ class Host:
         mask = readiness(end) & (POLL_ALL | POLL_ALWAYS)
         if isinstance(end, UdpSocket):
             take_over(end)
-            return Observation(mask, len(end.first.data) if end.first is not None else 0, 0, 0, end.drops)
+            return Observation(
+                mask,
+                len(end.first.data) if end.first is not None else 0,
+                0,
+                0,
+                end.drops,
+                end.rmem,
+                end.rcvbuf,
+                0,
+                end.sndbuf,
+            )
         assert isinstance(end, Tcb)
         note_full(end)
         trail, self.trail = self.trail, _UNOBSERVED
         reads, writes = ioctl_of(end, FIONREAD, self), ioctl_of(end, TIOCOUTQ, self)
         self.trail = trail
         _UNOBSERVED.clear()
-        return Observation(mask, _number(reads), _number(writes), int(end.state), end.drops)
+        return Observation(
+            mask,
+            _number(reads),
+            _number(writes),
+            int(end.state),
+            end.drops,
+            end.rmem,
+            end.rcvbuf,
+            end.wmem,
+            end.sndbuf,
+            end.reserved,
+        )
 
     def choose(self, choice: Choice, low: int, high: int, predicted: int | None, subject: object) -> int:
         """Ask whoever decides; a range with a single value is no choice and is not asked."""
@@ -249,7 +275,7 @@ class Host:
         record.number, record.fd, record.listener = self._number_endpoint(), None, None
         for queue in (record.received, record.backlog, record.unacked, record.unsent):
             queue.clear()
-        record.rmem = record.wmem = record.backlog_bytes = 0
+        record.rmem = record.wmem = record.reserved = record.backlog_bytes = 0
         record.busy = record.ack_deferred = record.ack_scheduled = False
         self.endpoints[record.number] = record
         self.ports.hold(record)
@@ -458,6 +484,9 @@ class Host:
         if tail is not None and self._may_join(tail, segment):
             more = memory.cost_of_joining(len(tail.data), tail.pages, self.profile.head_room, segment, self.profile)
         if tail is None or more is None:
+            if tcb.backlog_bytes + tcb.rmem > 2 * tcb.rcvbuf + tcb.sndbuf // 2 + BACKLOG_SPARE:
+                tcb.drops += segment.merged
+                return
             tcb.backlog.append(segment)
             tcb.backlog_bytes += segment.truesize or overhead
             return
@@ -476,10 +505,11 @@ class Host:
         )
 
     def _may_join(self, tail: Segment, segment: Segment) -> bool:
-        """Whether two segments that wait may become one: plain, in sequence, and the first shares no memory with its
-        sender.
+        """Whether two segments that wait may become one: plain, marked alike, in sequence, and the first shares no
+        memory with its sender.
         """
         plain = (tail.flags | segment.flags) & ~_PLAIN == 0 and not tail.flags & _FIN
+        plain = plain and not (tail.flags ^ segment.flags) & _MARKS and tail.ecn == segment.ecn
         return plain and tail.end == segment.seq and tail.buffer not in self.held
 
     def hand_on(self, segment: Segment, iss: int) -> None:
@@ -529,10 +559,20 @@ class Host:
         tcb.backlog_bytes = 0
         return True
 
+    def flush_backlog(self, tcb: Tcb) -> bool:
+        """In the middle of a call: the same, and an acknowledgement put off till now is sent (`__sk_flush_backlog`)."""
+        waited = self.take_backlog(tcb)
+        if waited:
+            self._send_deferred(tcb)
+        return waited
+
     def unlock(self, tcb: Tcb) -> None:
         """The end of a call: what arrived meanwhile is processed, and an acknowledgement put off till now is sent."""
         self.take_backlog(tcb)
         tcb.busy = False
+        self._send_deferred(tcb)
+
+    def _send_deferred(self, tcb: Tcb) -> None:
         if tcb.ack_deferred:
             tcb.ack_deferred = False
             if tcb.ack_scheduled:

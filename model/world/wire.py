@@ -6,7 +6,8 @@ overtake each other by themselves.
 
 Before it enters, somebody judges it. A `Fate` says how many copies go on and how much later than the path would have
 it, each by itself: none is a drop, two are a duplicate, an extra delay lets others overtake. A held packet waits until
-it is released. A corrupted one travels like any other, and the host that gets it finds the checksum wrong.
+it is released. A corrupted one travels like any other, and the host that gets it finds the checksum wrong. A marked one
+tells of congestion, if its sender has said that it would understand (RFC 3168 §5).
 
 `Weather` is the judge that rolls dice: rates of loss, duplication, reordering and corruption, from a seed.
 
@@ -22,6 +23,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from ..choices import Seeded
+from ..values.constants import Ecn
 from ..values.segments import IcmpMessage, Packet, Segment, ip_size
 from .router import Obstacle
 
@@ -35,10 +37,11 @@ class Fate:
     copies: tuple[int, ...] = (0,)
     held: bool = False
     corrupted: bool = False
+    marked: bool = False
 
 
 PASS, DROP, DUPLICATE = Fate(), Fate(()), Fate((0, 0))
-CORRUPT, HOLD = Fate(corrupted=True), Fate(held=True)
+CORRUPT, HOLD, MARK = Fate(corrupted=True), Fate(held=True), Fate(marked=True)
 
 
 def delayed(seconds: float) -> Fate:
@@ -168,7 +171,7 @@ class Wire:
         fate = self.judge(Passing(path.entered, source, target, packet, now_ns))
         if path.cut:
             return
-        flying = Flying(target, packet, fate.corrupted)
+        flying = Flying(target, with_mark(packet) if fate.marked else packet, fate.corrupted)
         if fate.held:
             self._held.append((path, flying))
             return
@@ -210,6 +213,13 @@ class Wire:
     def arrive(self) -> Flying:
         """Take the next packet off the wire."""
         return heapq.heappop(self._flying)[2]
+
+
+def with_mark(packet: Packet) -> Packet:
+    """The packet as a router sends it on that is nearly full: marked, if it may be."""
+    if isinstance(packet, Segment) and packet.ecn is not Ecn.NOT_ECT:
+        return attrs.evolve(packet, ecn=Ecn.CE)
+    return packet
 
 
 def as_received(packet: Packet, overhead: int) -> Packet:

@@ -10,6 +10,7 @@ import pytest
 
 from realnet.diag import Diag
 from realnet.namespace import Namespace, NamespaceRefused
+from realnet.page import FreshPage
 
 
 @pytest.fixture
@@ -25,3 +26,10 @@ def diag() -> Iterator[Diag]:
             yield diag
     finally:
         namespace.__exit__(None, None, None)
+
+
+@pytest.fixture
+def page(diag: Diag) -> Iterator[FreshPage]:
+    """A connection in the same namespace that turns the page for each sequence."""
+    with FreshPage() as page:
+        yield page

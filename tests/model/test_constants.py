@@ -19,7 +19,7 @@ from enum import Enum
 import pytest
 
 from model.values import constants
-from model.values.constants import TcpFlag, TcpState
+from model.values.constants import Ecn, TcpFlag, TcpState
 
 MODULES = (socket, select, errno, termios, fcntl)
 
@@ -61,9 +61,9 @@ def test_a_name_is_listed_only_while_no_module_knows_it() -> None:
 
 
 def test_every_public_name_is_compared() -> None:
-    """Numbers above, the two enumerations below: there is nothing else."""
+    """Numbers above, the three enumerations below: there is nothing else."""
     public = {name for name, value in vars(constants).items() if name[0] != "_" and not _imported(value)}
-    assert public == {*NUMBERS, "TcpState", "TcpFlag"}
+    assert public == {*NUMBERS, "TcpState", "TcpFlag", "Ecn"}
 
 
 def _imported(value: object) -> bool:
@@ -79,12 +79,17 @@ def test_the_states_of_tcp_are_numbered_as_the_kernel_numbers_them() -> None:
     assert sorted(TcpState) == list(range(1, 12))
 
 
-@pytest.mark.parametrize("enumeration", [TcpState, TcpFlag])
+@pytest.mark.parametrize("enumeration", [TcpState, TcpFlag, Ecn])
 def test_no_two_members_share_a_number(enumeration: type[Enum]) -> None:
     assert len(set(enumeration)) == len(enumeration.__members__)
 
 
-def test_the_flags_are_the_six_lowest_bits_of_a_tcp_header() -> None:
-    """RFC 9293 §3.1, from the right: FIN, SYN, RST, PSH, ACK, URG."""
-    assert [flag.name for flag in sorted(TcpFlag)] == ["FIN", "SYN", "RST", "PSH", "ACK", "URG"]
-    assert [int(flag) for flag in sorted(TcpFlag)] == [1 << bit for bit in range(6)]
+def test_the_flags_are_the_nine_lowest_bits_of_a_tcp_header() -> None:
+    """RFC 9293 §3.1 and RFC 9768 §3.1, from the right: FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE."""
+    assert [flag.name for flag in sorted(TcpFlag)] == "FIN SYN RST PSH ACK URG ECE CWR AE".split()
+    assert [int(flag) for flag in sorted(TcpFlag)] == [1 << bit for bit in range(9)]
+
+
+def test_the_marks_of_congestion_are_numbered_as_in_ip() -> None:
+    """RFC 3168 §5: two bits, and ECT(1) is the lower of the two that say "I would understand"."""
+    assert [(mark.name, int(mark)) for mark in Ecn] == [("NOT_ECT", 0), ("ECT_1", 1), ("ECT_0", 2), ("CE", 3)]

@@ -27,9 +27,6 @@ import pytest
 from model.values.constants import TcpFlag
 from model.values.conversion import Conversion
 from model.values.packets import (
-    AE,
-    CWR,
-    ECE,
     BrokenOptions,
     Fault,
     Icmp,
@@ -48,7 +45,7 @@ from realnet import Namespace, NamespaceRefused
 from realnet.settings import PINNED
 
 A, B, A6, B6 = "10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"
-SYN, ACK, PSH, FIN, RST = (int(flag) for flag in (TcpFlag.SYN, TcpFlag.ACK, TcpFlag.PSH, TcpFlag.FIN, TcpFlag.RST))
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE = (int(flag) for flag in TcpFlag)
 
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x1, 0x1000
 _SIOCSIFADDR, _SIOCSIFNETMASK, _SIOCSIFFLAGS, _IFF_UP = 0x8916, 0x891C, 0x8914, 0x1

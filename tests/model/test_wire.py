@@ -19,10 +19,6 @@ from hypothesis import strategies as st
 from model.values.constants import TcpFlag
 from model.values.conversion import Conversion, unwrap
 from model.values.packets import (
-    AE,
-    CWR,
-    ECE,
-    URG,
     BrokenOptions,
     EndOfOptions,
     Fault,
@@ -48,7 +44,7 @@ from model.values.wire import checksum, decode, decode_options, decode_quoted, e
 
 MANY = settings(max_examples=5 * settings().max_examples)
 A, B, A6, B6 = "10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2"
-SYN, ACK, PSH, FIN, RST = (int(flag) for flag in (TcpFlag.SYN, TcpFlag.ACK, TcpFlag.PSH, TcpFlag.FIN, TcpFlag.RST))
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR, AE = (int(flag) for flag in TcpFlag)
 
 # ---------------------------------------------------------------------------------------------------- packets at random
 
@@ -296,7 +292,7 @@ def test_a_number_is_found_again_near_another(near: int, off: int) -> None:
     assert unwrap((near + off) % (1 << 32), near) == near + off
 
 
-FIELDS = ("src", "dst", "seq", "ack", "flags", "window", "data", "mss", "scale", "sack_permitted", "sack")
+FIELDS = ("src", "dst", "seq", "ack", "flags", "window", "data", "mss", "scale", "sack_permitted", "sack", "ecn")
 
 
 def same(one: object, other: object) -> None:
@@ -347,7 +343,7 @@ def test_what_the_model_has_no_word_for_is_left_out() -> None:
     options = (Timestamps(1, 2), UnknownOption(34, b"\1\2"), WindowScale(15), Mss(0))
     arrived = IpPacket(A, B, Tcp(1, 2, 3, 4, SYN | ECE | CWR | AE | URG, 5, 6, options))
     found = Conversion().packet(arrived)
-    same(found, Segment((A, 1), (B, 2), 3, 0, SYN | URG, 5, scale=14))
+    same(found, Segment((A, 1), (B, 2), 3, 0, SYN | ECE | CWR | AE | URG, 5, scale=14))
     assert Conversion().packet(IpPacket(A, B, Icmp(8, 0))) is None
     assert Conversion().packet(IpPacket(A, B, Icmp(3, 3, 0, b"E"))) is None
     assert Conversion().packet(IpPacket(A, B, Other(47, b""))) is None

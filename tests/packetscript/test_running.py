@@ -124,7 +124,7 @@ def test_fails(events: str, sentence: str) -> None:
         ("+0 send(4, ..., 10, MSG_ZEROCOPY) = 10", "the name MSG_ZEROCOPY"),
         ("+0 setsockopt(4, SOL_TCP, TCP_INQ, [1], 4) = 0", "the name TCP_INQ"),
         ("+0 `ls`", "the command ls"),
-        ("+0 `sysctl -q net.ipv4.tcp_ecn=1`", "the setting net.ipv4.tcp_ecn=1"),
+        ("+0 `sysctl -q net.ipv4.tcp_ecn=3`", "the setting net.ipv4.tcp_ecn=3"),
         ("+0 %{ import os }%", "code that is not an assertion"),
         ("+0 %{ assert tcpi_rcv_space == 7 }%", "the name tcpi_rcv_space in an assertion"),
     ],

@@ -42,10 +42,11 @@ def test_all_that_can_be_seen(trio: tuple[socket.socket, socket.socket, socket.s
         udp.sendto(b"datagram", udp.getsockname())
         udp.sendto(b"another", udp.getsockname())
         client.send(b"hello")
-        for sock in (udp, peer, client, listener, unused, unix):
+        watched = (udp, peer, client, listener, unused, unix)
+        for sock in watched:
             observer.add(sock)
         assert len(observer) == 6
-        assert observer.observe() == [
+        assert [Observation(*seen[:5]) for seen in observer.observe()] == [
             Observation(POLLIN | POLLOUT, 8, 0, 0, 0),
             Observation(POLLIN | POLLOUT, 5, 0, 1, 0),
             Observation(POLLOUT, 0, 0, 1, 0),
@@ -53,7 +54,12 @@ def test_all_that_can_be_seen(trio: tuple[socket.socket, socket.socket, socket.s
             Observation(POLLOUT | POLLHUP, 0, 0, 7, 0),
             Observation(POLLOUT | POLLHUP, 0, 0, 0, 0),
         ]
-        assert all(type(seen) is Observation for seen in observer.observe())
+        for sock, seen in zip(watched, observer.observe(), strict=True):
+            assert type(seen) is Observation
+            told = meminfo(sock)
+            assert (seen.rmem, seen.rcvbuf) == (told["rmem_alloc"], told["rcvbuf"])
+            assert (seen.wmem, seen.sndbuf) == (told["wmem_queued"], told["sndbuf"])
+        assert observer.observe()[1].rmem > 5
 
 
 def test_looking_changes_nothing(trio: tuple[socket.socket, socket.socket, socket.socket]) -> None:
@@ -111,7 +117,7 @@ def test_sockets_come_and_go(trio: tuple[socket.socket, socket.socket, socket.so
     assert [seen.tcp_state for seen in observer.observe()] == [1, 1]
     observer.add(listener)
     client.close()
-    assert observer.observe()[0] == Observation(POLLNVAL, -9, -9, -9, -9)
+    assert observer.observe()[0] == Observation(POLLNVAL, *[-9] * 9)
     observer.remove(client)
     assert [seen.tcp_state for seen in observer.observe()] == [8, 10]
     with pytest.raises(KeyError):

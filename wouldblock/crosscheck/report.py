@@ -2,7 +2,8 @@
 
 An answer is *exact* if the model had one possible answer and the kernel gave it, *allowed* if the model had asked a
 named choice in that step and followed the kernel within its range, and a *contradiction* otherwise. A sequence ends
-at its first contradiction, because what follows it was not predicted from a known state.
+at its first contradiction, because what follows it was not predicted from a known state. A difference that the kernel
+does not repeat is no contradiction, and is counted apart.
 """
 
 from __future__ import annotations
@@ -30,6 +31,17 @@ class Contradiction:
     operations: list[str]
 
 
+@attrs.frozen
+class Unrepeatable:
+    """A difference where the kernel did not agree with itself when the sequence was played again (repeating.py)."""
+
+    seed: int
+    sequence: int
+    op: str
+    expected: str
+    seen: str
+
+
 @attrs.define
 class Report:
     """The result of a check, complete at any moment."""
@@ -42,13 +54,16 @@ class Report:
     allowed: int = 0
     sequences: int = 0
     left: int = 0
-    """Sequences left early, because amounts differed within the range of a named choice."""
+    """Sequences left early, because whether a timer had fired was open, and what it decides came out otherwise."""
+    unrepeatable: list[Unrepeatable] = attrs.Factory(list)
+    """Sequences left early, because the kernel did not repeat what it had shown."""
     looked_again: int = 0
     """Calls after which the kernel was not at rest when first looked at, and agreed with the model when it was."""
     contradictions: list[Contradiction] = attrs.Factory(list)
     rules: Counter[str] = attrs.Factory(Counter)
     arrows: Counter[str] = attrs.Factory(Counter)
-    choices: dict[str, dict[str, int]] = attrs.Factory(dict)
+    choices: dict[str, int] = attrs.Factory(dict)
+    """How often each was asked."""
     families: dict[str, dict[str, int]] = attrs.Factory(dict)
     seconds: float = 0.0
     interrupted: bool = False
@@ -68,7 +83,8 @@ class Report:
         arrows.update(self.arrows)
         return {
             "calls": self.calls, "exact": self.exact, "allowed": self.allowed, "sequences": self.sequences,
-            "left": self.left, "looked_again": self.looked_again,
+            "left": self.left, "unrepeatable": [attrs.asdict(each) for each in self.unrepeatable],
+            "looked_again": self.looked_again,
             "contradictions": [attrs.asdict(c) for c in self.contradictions],
             "rules": rules, "arrows": dict(sorted(arrows.items())), "choices": self.choices, "families": self.families,
             "unconfirmed": self.unconfirmed(), "kernel": self.kernel, "settings": self.settings, "seed": self.seed,

@@ -29,7 +29,7 @@ def replay(operations: list[Operation], run: Walk) -> list[Step]:
     from .walk import home_address
 
     run.number += 1
-    pair = Pair(home_address(run.number), 0, run.diag)
+    pair = Pair(home_address(run.number), 0, run.diag, run.page)
     steps: list[Step] = []
     try:
         for op in operations:
@@ -129,13 +129,17 @@ def _simpler(op: Operation) -> list[Operation]:
     return []
 
 
-def contradiction(steps: list[Step], seed: int, number: int, run: Walk) -> Contradiction:
-    """Shrink a sequence that contradicts and describe what is left."""
+def shrunk(steps: list[Step], run: Walk) -> list[Step]:
+    """The same; Ctrl-C ends it, and what was found is not lost, only not made shorter."""
     try:
-        best = shrink(steps, run)
-    except KeyboardInterrupt:  # what was found is not lost, only not made shorter
-        best = steps
+        return shrink(steps, run)
+    except KeyboardInterrupt:
         run.report.interrupted = True
+        return steps
+
+
+def contradiction(best: list[Step], seed: int, number: int) -> Contradiction:
+    """Describe a sequence that contradicts."""
     last = best[-1]
     assert last.wrong is not None
     expected, seen = last.wrong

@@ -14,24 +14,22 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from model.choices import AMOUNTS
 from realnet.diag import Diag
 from realnet.namespace import Namespace
+from realnet.page import FreshPage
 
 from .directed import DIRECTED
 from .operations import FAMILIES, Operation, next_operation, prelude
 from .pair import Pair, Step
-from .report import Report
-from .shrink import contradiction, replay
+from .repeating import repeats
+from .report import Report, Unrepeatable
+from .shrink import contradiction, replay, shrunk
 
 LENGTH = 60
 """Operations of a sequence."""
 PAUSING = 200
 """One sequence in so many pauses now and then, to let delayed acknowledgements fall due."""
 PAUSE_MS = 60
-
-PREDICTED = tuple(choice.name for choice in AMOUNTS)
-"""Choices for which the model has a guess of its own that the kernel can prove right."""
 
 Progress = Callable[[Report], None]
 
@@ -45,10 +43,10 @@ def home_address(number: int) -> str:
 class Walk:
     """One check in progress, in a namespace that was entered."""
 
-    def __init__(self, seed: int, diag: Diag | None = None) -> None:
+    def __init__(self, seed: int, diag: Diag | None = None, page: FreshPage | None = None) -> None:
         self.report = Report(seed)
         self.seed = seed
-        self.diag = diag
+        self.diag, self.page = diag, page
         self.number = 0
         self._fired: Counter[object] = Counter()
 
@@ -59,7 +57,7 @@ class Walk:
         family = family or FAMILIES[draw(len(FAMILIES))]
         pausing = draw(PAUSING) == 0
         self.number += 1
-        pair = Pair(home_address(self.number), number, self.diag)
+        pair = Pair(home_address(self.number), number, self.diag, self.page)
         steps: list[Step] = []
         try:
             todo: list[Operation] = prelude(family, draw)
@@ -78,14 +76,37 @@ class Walk:
                     break
         finally:
             pair.close()
+        self._judge(number, steps)
         self._count(family, steps)
         return steps
 
+    def _judge(self, number: int, steps: list[Step]) -> None:
+        """A difference that the kernel itself does not repeat is noted, and is none of the model's."""
+        last = steps[-1] if steps else None
+        if last is None or last.wrong is None or repeats(steps, self):
+            return
+        self._note_unrepeatable(number, last)
+        steps.pop()
+
     def directed(self, operations: list[Operation]) -> list[Step]:
         """Run one of the fixed sequences (directed.py)."""
+        number = self.number
         steps = replay(operations, self)
+        self._judge(number, steps)
         self._count("directed", steps)
         return steps
+
+    def note(self, steps: list[Step], number: int) -> None:
+        """A sequence that contradicts goes into the report, shrunk, if what is left of it contradicts each time too."""
+        best = shrunk(steps, self)
+        if repeats(best, self):
+            self.report.contradictions.append(contradiction(best, self.seed, number))
+        else:
+            self._note_unrepeatable(number, best[-1])
+
+    def _note_unrepeatable(self, number: int, step: Step) -> None:
+        assert step.wrong is not None
+        self.report.unrepeatable.append(Unrepeatable(self.seed, number, step.line(), *step.wrong))
 
     def _count(self, family: str, steps: list[Step]) -> None:
         report = self.report
@@ -103,9 +124,7 @@ class Walk:
                 report.allowed += 1
                 report.left += step.left
                 for name in {choice.name for choice in step.asked}:
-                    asked = report.choices.setdefault(name, {"asked": 0, "predicted": 0})
-                    asked["asked"] += 1
-                    asked["predicted"] += name in PREDICTED and not step.left
+                    report.choices[name] = report.choices.get(name, 0) + 1
             else:
                 report.exact += 1
             for arrow in step.arrows:
@@ -132,8 +151,8 @@ def walk(
     `progress` is called about ten times a second with the report so far. Ctrl-C ends the walk and the report says so.
     Raises `realnet.NamespaceRefused` where no private namespace may be made.
     """
-    with Namespace() as namespace, Diag() as diag:
-        run = Walk(seed, diag)
+    with Namespace() as namespace, Diag() as diag, FreshPage() as page:
+        run = Walk(seed, diag, page)
         run.report.kernel, run.report.settings = namespace.kernel, namespace.settings
         began = shown = time.monotonic()
 
@@ -148,7 +167,7 @@ def walk(
                 operations = next(directed, None)
                 steps = run.sequence(number) if operations is None else run.directed(operations)
                 if steps and steps[-1].wrong is not None:
-                    run.report.contradictions.append(contradiction(steps, seed, number, run))
+                    run.note(steps, number)
                     if len(run.report.contradictions) >= most_contradictions or run.report.interrupted:
                         break
                 now = time.monotonic()

@@ -40,9 +40,8 @@ _SAME = {
     "tcp_sack": "1", "tcp_dsack": "1", "tcp_window_scaling": "1", "tcp_fack": "0", "tcp_reordering": "3",
     "tcp_recovery": "1",
     "tcp_mtu_probing": "0", "tcp_autocorking": "0", "tcp_moderate_rcvbuf": "0", "tcp_rfc1337": "0",
-    "tcp_ecn": "0 2",
 }  # fmt: skip
-"""What the model does without being told; `tcp_ecn` of 0 and 2 differ only when the other side asks for ECN."""
+"""What the model does without being told."""
 _INDIFFERENT = {
     "tcp_tso_win_divisor", "tcp_min_tso_segs", "tcp_no_metrics_save", "tcp_early_retrans",
     "tcp_frto", "tcp_pacing_ss_ratio", "tcp_pacing_ca_ratio", "tcp_fastopen", "tcp_invalid_ratelimit",
@@ -114,6 +113,10 @@ def _set(profile: Profile, name: str, value: str) -> Profile | None:
         return _evolved(profile, congestion_control=value)
     if name == "tcp_slow_start_after_idle" and value in {"0", "1"}:
         return _evolved(profile, slow_start_after_idle=value == "1")
+    if name == "tcp_ecn" and value in {"0", "1", "2"}:
+        return _evolved(profile, ecn=numbers[0])
+    if name == "tcp_ecn_fallback" and value in {"0", "1"}:
+        return _evolved(profile, ecn_fallback=value == "1")
     if name == "tcp_timestamps" and value in {"0", "1"}:
         return _evolved(profile, timestamps=value == "1")
     if name == "tcp_rmem" and len(numbers) == 3:

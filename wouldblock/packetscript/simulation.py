@@ -41,7 +41,6 @@ _DESCRIPTOR, _TRAILER, _SMALL_HEAD = 256, 320, 576
 """Sizes in the kernel, in bytes: PAGE_SIZE, SMP_CACHE_BYTES, NET_SKB_PAD, struct sk_buff, struct skb_shared_info, and
 the smallest head of a buffer, as `SO_MEMINFO` shows them.
 """
-_URGENT_OR_ECN = Flag.URG | Flag.ECE | Flag.CWR | Flag.AE
 
 UNKNOWN = {"fackets", "last_ack_sent", "rcv_rtt", "rcv_space", "flags"}
 """Fields of the first 104 bytes that the model does not count."""
@@ -147,13 +146,14 @@ class Simulation:
 
     def lacks(self, packet: Packet) -> tuple[str, ...]:
         found = []
-        if packet.ip.ecn not in {None, "noecn"} or packet.ip.tos is not None:
-            found.append("ECN and the type of service")
         if isinstance(packet.content, Tcp):
-            if packet.content.flags & _URGENT_OR_ECN:
-                found.append("urgent data or ECN")
-            if any(isinstance(option, FastOpen | Md5 | AccurateEcn) for option in packet.content.options or ()):
-                found.append("TCP options Fast Open, MD5, accurate ECN")
+            if packet.content.flags & Flag.URG:
+                found.append("urgent data")
+            options = packet.content.options or ()
+            if any(isinstance(option, Md5) for option in options):
+                found.append("the TCP option MD5")
+            if packet.outbound and any(isinstance(option, FastOpen | AccurateEcn) for option in options):
+                found.append("TCP options Fast Open, accurate ECN")
         if isinstance(packet.content, Icmp) and not packet.outbound and packet.content.type == "echo_request":
             found.append("echo")
         return tuple(found)
