@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values.constants import TcpState
+from ..values.constants import WAKES_ALL, TcpState
 from ..values.segments import Segment
 from . import congestion, resending, scoreboard, timestamps
 from .acceptance import challenge
@@ -130,13 +130,16 @@ def _measure(tcb: Tcb, segment: Segment, progress: Progress, sacked_before: int,
 
 
 def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
-    """A send buffer that ran full once grows with the congestion window, unless it was set (`tcp_new_space`)."""
-    if tcb.ran_full and tcb.pipe < tcb.cwnd:
-        if not tcb.sndbuf_locked:
-            grow_send_buffer(tcb, host.profile)
-            tcb.cwnd_at_ns = host.now_ns
-        if tcb.writable:
-            tcb.ran_full = False
+    """A send buffer that ran full once grows with the congestion window, unless it was set (`tcp_new_space`). That it
+    has room again is told once something was sent in answer, or could have been.
+    """
+    if not tcb.ran_full:
+        return
+    if tcb.pipe < tcb.cwnd and not tcb.sndbuf_locked:
+        grow_send_buffer(tcb, host.profile)
+        tcb.cwnd_at_ns = host.now_ns
+    if tcb.writable:
+        tcb.ran_full, tcb.has_new_room = False, True
 
 
 def says_nothing_new(tcb: Tcb, segment: Segment) -> bool:
@@ -229,6 +232,7 @@ def _update_window(tcb: Tcb, segment: Segment, host: Host) -> bool:
 )  # fmt: skip
 def our_fin_is_acked(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Our FIN is acknowledged: now only the peer's is missing. An orphan does not wait for it for ever."""
+    host.wake(tcb, WAKES_ALL)
     if tcb.fd is None and tcb.listener is None:
         host.set_timer(tcb, Timer.TIME_WAIT, host.profile.fin_wait_2_ns)
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values.constants import TcpFlag, TcpState
+from ..values.constants import WAKES_READERS, TcpFlag, TcpState
 from ..values.segments import Segment
 from . import order
 from .acknowledging import says_nothing_new
 from .block import Tcb
 from .machine import REQUEST, TCP, RequestEvent, TcpEvent
+from .output import wake_writers
 from .timestamps import is_behind
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ TEXT_ONLY_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_TEXT, E.SEGMENT_ANSWER)
 """And of one that, besides, acknowledges nothing new."""
 BARE_PHASES: Phases = (E.SEGMENT_ACK, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
 """And of one that brings no text."""
-_ESTABLISHED, _FIN_PHASE = S.ESTABLISHED, E.SEGMENT_FIN
+_ESTABLISHED, _FIN_PHASE, _PUSH_PHASE = S.ESTABLISHED, E.SEGMENT_FIN, E.SEGMENT_PUSH
 
 
 def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -58,9 +59,24 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
         phases = PHASES.get(tcb.state, SYNCHRONIZED_PHASES)
     for phase in phases:
         if TCP.offer(host.trail, phase, tcb, segment, host):
-            return
-        if tcb.out_of_order and phase is _FIN_PHASE:
-            _follow_up(tcb, host)
+            break
+        if phase is _FIN_PHASE:
+            if tcb.out_of_order:
+                _follow_up(tcb, host)
+            if tcb.has_news:
+                _wake_readers(tcb, host)
+        elif phase is _PUSH_PHASE and tcb.has_new_room:
+            wake_writers(tcb, host)
+    if tcb.has_news:
+        _wake_readers(tcb, host)
+
+
+def _wake_readers(tcb: Tcb, host: Host) -> None:
+    """Something was queued: behind the FIN, if there is one; behind the acknowledgement, if the segment was as foreseen
+    (`tcp_data_ready`).
+    """
+    tcb.has_news = False
+    host.wake(tcb, WAKES_READERS)
 
 
 def _foreseen(tcb: Tcb, segment: Segment) -> Phases:

@@ -20,7 +20,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from ..choices import INITIAL_SEQUENCE
-from ..values.constants import SHUT_WR, TcpFlag, TcpState
+from ..values.constants import SHUT_WR, WAKES_ALL, TcpFlag, TcpState
 from ..values.segments import TIMESTAMPS_SIZE, Segment
 from . import congestion, cookies, keepalive, memory, timestamps
 from .block import OutBuffer, Tcb, Timer
@@ -231,6 +231,7 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.advertised_mss -= tcb.option_bytes
     tcb.last_received_ns = host.now_ns
     _established(tcb, segment, host)
+    host.wake(tcb, WAKES_ALL)
     if tcb.defer_retries:
         acknowledge_with_data(tcb, host)
     else:
@@ -277,6 +278,7 @@ def ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
     tcb.advertised_mss -= tcb.option_bytes
     timestamps.note(tcb, segment, host)
     _established(tcb, segment, host)
+    host.wake(tcb, WAKES_ALL)
     tcb.predicts = True
     if tcb.write_shut:
         TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, SHUT_WR, host)

@@ -190,6 +190,7 @@ def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Hos
         tcb.received.append(InBuffer(seq, [data], len(data), segment.truesize, pages, segment.buffer, head, fin))
         tcb.rmem += segment.truesize
     tcb.rcv_nxt = seq + len(data) + fin
+    tcb.has_news = True
     tcb.fin_received = tcb.fin_received or fin
 
 

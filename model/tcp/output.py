@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..values.constants import TcpFlag, TcpState
+from ..values.constants import WAKES_WRITERS, TcpFlag, TcpState
 from ..values.segments import Run, Segment
 from . import congestion, memory
 from .block import OutBuffer, Pending, Recovery, Tcb, Timer
@@ -238,6 +238,14 @@ def send_buffer(tcb: Tcb, host: Host) -> None:
     _emit(tcb, host, buffer)
     if begins or tcb.pending is Pending.TAIL_PROBE:
         rearm_retransmission(tcb, host)
+    if tcb.has_new_room:
+        wake_writers(tcb, host)
+
+
+def wake_writers(tcb: Tcb, host: Host) -> None:
+    """The send buffer was found full and has room again (`sk_stream_write_space`)."""
+    tcb.has_new_room = False
+    host.wake(tcb, WAKES_WRITERS)
 
 
 def note_sent(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:

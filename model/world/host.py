@@ -43,12 +43,13 @@ from ..values.observation import Observation
 from ..values.packets import IcmpError
 from ..values.results import Answer, Done, Fail
 from ..values.segments import Datagram, Fragment, IcmpMessage, Packet, Segment, destination
-from ..waiting.polling import note_full
-from ..waiting.readiness import readiness
+from ..waiting import epoll
+from ..waiting.epoll import Epoll, Item
+from ..waiting.readiness import note_full, readiness
 from .errors import error_arrives
 from .fragments import Reassembly
 from .routes import PathMtus, leaving
-from .syscalls import CALLS, ioctl_of
+from .syscalls import CALLS, MAKES, ioctl_of
 from .wire import as_received
 
 _TIMER_EVENTS = {
@@ -85,6 +86,10 @@ class Host:
     """Choices asked since the last call began: choice, low, high, predicted, answered."""
     endpoints: dict[int, Endpoint] = attrs.Factory(dict)
     descriptors: dict[int, Endpoint] = attrs.Factory(dict)
+    epolls: dict[int, Epoll] = attrs.Factory(dict)
+    """By descriptor, as `descriptors` are; a number is in one of the two."""
+    watchers: dict[int, list[Item]] = attrs.Factory(dict)
+    """Endpoint or epoll → those that watch it, in the order in which they are woken."""
     closed: list[int] = attrs.Factory(list)
     """Heap of the descriptors below the highest ever open that are free again."""
     names: dict[int, str] = attrs.Factory(dict)
@@ -131,6 +136,7 @@ class Host:
     """
     counter: int = 0
     sockets_made: int = 0
+    epolls_made: int = 0
 
     # ------------------------------------------------------------ calls
 
@@ -142,7 +148,7 @@ class Host:
         self.asked.clear()
         if self.trace is None:
             return CALLS[name](self, *args)
-        fd = args[0] if args and type(args[0]) is int and name != "socket" else None
+        fd = args[0] if args and type(args[0]) is int and name not in MAKES else None
         before = self.names.get(fd) if fd is not None else None
         answer = CALLS[name](self, *args)
         self._record(name, before, args[1:] if fd is not None else args, answer)
@@ -156,6 +162,13 @@ class Host:
             answer = Done((self.names[answer.value[0]], answer.value[1]))
         elif name == "poll" and isinstance(answer, Done):
             args = ([(self._name(fd), events) for fd, events in args[0]],)  # type: ignore[attr-defined]
+            answer = Done([(self._name(fd), events) for fd, events in answer.value])
+        elif name.startswith("epoll_c") and isinstance(answer, Done) and answer.value is not None:
+            socket, answer = self.names[answer.value], Done(self.names[answer.value])
+        elif name == "epoll_ctl":
+            operation, watched, *events = args
+            args = (operation, self._name(watched), *events)  # type: ignore[arg-type]
+        elif name == "epoll_wait" and isinstance(answer, Done):
             answer = Done([(self._name(fd), events) for fd, events in answer.value])
         elif name == "select":
             args = tuple([self._name(fd) for fd in fds] for fds in args)  # type: ignore[attr-defined]
@@ -265,12 +278,35 @@ class Host:
 
     def open_descriptor(self, end: Endpoint) -> int:
         """Give `end` the lowest free descriptor, and a name for traces."""
-        fd = heapq.heappop(self.closed) if self.closed else 3 + len(self.descriptors)
+        fd = self._free_descriptor()
         self.descriptors[fd] = end
         end.fd = fd
         self.sockets_made += 1
         self.names[fd] = f"s{self.sockets_made}"
         return fd
+
+    def _free_descriptor(self) -> int:
+        return heapq.heappop(self.closed) if self.closed else 3 + len(self.descriptors) + len(self.epolls)
+
+    def open_epoll(self) -> int:
+        """Make an epoll and give it the lowest free descriptor, and a name for traces."""
+        fd = self._free_descriptor()
+        self.epolls[fd] = Epoll(self._number_endpoint(), fd)
+        self.epolls_made += 1
+        self.names[fd] = f"e{self.epolls_made}"
+        return fd
+
+    def close_epoll(self, fd: int) -> None:
+        """The epoll is gone: whoever watched it, and whatever it watched."""
+        epoll.close(self.epolls[fd].number, self)
+        epoll.release(self.epolls[fd], self)
+        del self.epolls[fd], self.names[fd]
+        heapq.heappush(self.closed, fd)
+
+    def wake(self, end: Endpoint, bits: int) -> None:
+        """Wake those who wait for this endpoint. `bits` say what for (`WAKES_READERS` and so on); 0 is for anything."""
+        if end.number in self.watchers:
+            epoll.wake(end.number, bits, self)
 
     def close_descriptor(self, end: Endpoint) -> None:
         assert end.fd is not None
@@ -607,7 +643,10 @@ class Host:
 
     def crash(self) -> None:
         """Lose everything: sockets, connections, timers. Nothing is sent."""
-        for table in (self.endpoints, self.descriptors, self.names, self.connections, self.held, self.page_users):
+        for table in (
+            self.endpoints, self.descriptors, self.epolls, self.watchers, self.names, self.connections, self.held,
+            self.page_users,
+        ):
             table.clear()
         for row in (self.closed, self.listeners, self.timers):
             row.clear()
@@ -622,6 +661,7 @@ class Host:
         new.policy, new.trace = policy, None
         new.endpoints = {number: clone(end) for number, end in self.endpoints.items()}
         new.descriptors = {fd: new.endpoints[end.number] for fd, end in self.descriptors.items()}
+        new.epolls, new.watchers = epoll.copies(self.epolls, self.watchers)
         new.ports, new.udp_ports = clone(self.ports), clone(self.udp_ports)
         new.path_mtus, new.reassembly = clone(self.path_mtus), self.reassembly.copy()
         return new

@@ -43,7 +43,8 @@ def machine_for(family: str, diag: Diag) -> type[RuleBasedStateMachine]:
         @initialize(data=st.data())
         def begin(self, data: st.DataObject) -> None:
             for op in prelude(family, lambda n: data.draw(st.integers(0, n - 1))):
-                self.perform(op)
+                if self.pair.model.has_all(op):
+                    self.perform(op)
 
         @precondition(lambda self: not self.over())
         @rule(data=st.data())
