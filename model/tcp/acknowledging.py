@@ -20,7 +20,7 @@ from .ends import finish, rest
 from .machine import DROP, SEND_BUFFER, SYNCHRONIZED, TCP, SendBuffer, TcpEvent
 from .roundtrip import note_echo_trip, note_round_trip, note_shortest
 from .scoreboard import Progress
-from .windows import bound_mss, grow_send_buffer, may_predict, says_new_window
+from .windows import bound_mss, may_predict, says_new_window
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -42,7 +42,6 @@ def ack_frees_room(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The peer has these bytes: they leave the send buffer, which makes room and may make it writable again."""
     tcb.retransmits = 0
     _take(tcb, segment, host)
-    grow_send_buffer_if_wanted(tcb, host)
     if tcb.snd_una == tcb.write_seq and tcb.write_shut:
         TCP.offer(host.trail, TcpEvent.OUR_FIN_ACKED, tcb, segment, host)
 
@@ -127,19 +126,6 @@ def _measure(tcb: Tcb, segment: Segment, progress: Progress, sacked_before: int,
     progress.timer_is_due = progress.acknowledged > 0 or (
         head is not None and sacked is not None and sacked > host.now_ns - head.sent_ns
     )
-
-
-def grow_send_buffer_if_wanted(tcb: Tcb, host: Host) -> None:
-    """A send buffer that ran full once grows with the congestion window, unless it was set (`tcp_new_space`). That it
-    has room again is told once something was sent in answer, or could have been.
-    """
-    if not tcb.ran_full:
-        return
-    if tcb.pipe < tcb.cwnd and not tcb.sndbuf_locked:
-        grow_send_buffer(tcb, host.profile)
-        tcb.cwnd_at_ns = host.now_ns
-    if tcb.writable:
-        tcb.ran_full, tcb.has_new_room = False, True
 
 
 def says_nothing_new(tcb: Tcb, segment: Segment) -> bool:

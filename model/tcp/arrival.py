@@ -18,7 +18,7 @@ from . import order
 from .acknowledging import says_nothing_new
 from .block import Tcb
 from .machine import REQUEST, TCP, RequestEvent, TcpEvent
-from .output import wake_writers
+from .output import note_room
 from .timestamps import is_behind
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
                 _follow_up(tcb, host)
             if tcb.has_news:
                 _wake_readers(tcb, host)
-        elif phase is _PUSH_PHASE and tcb.has_new_room:
-            wake_writers(tcb, host)
+        elif phase is _PUSH_PHASE and tcb.ran_full:
+            note_room(tcb, host)
     if tcb.has_news:
         _wake_readers(tcb, host)
 

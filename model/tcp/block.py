@@ -173,8 +173,6 @@ class Tcb(Endpoint):
     unacked: deque[OutBuffer] = attrs.Factory(deque)
     ran_full: bool = False
     """Whether a send or a poll found the send buffer full since it last had room (SOCK_NOSPACE)."""
-    has_new_room: bool = False
-    """Whether it has room again, and those who wait for it are to be woken."""
     has_news: bool = False
     """Whether bytes or a FIN were queued for the reader, who is to be woken."""
     wmem: int = 0

@@ -24,7 +24,7 @@ from . import congestion, memory
 from .block import OutBuffer, Pending, Recovery, Tcb, Timer
 from .machine import TCP, TcpEvent
 from .timestamps import clock, stamps
-from .windows import DEFAULT_MSS, advertise_window, bound_mss
+from .windows import DEFAULT_MSS, advertise_window, bound_mss, grow_send_buffer
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -238,14 +238,20 @@ def send_buffer(tcb: Tcb, host: Host) -> None:
     _emit(tcb, host, buffer)
     if begins or tcb.pending is Pending.TAIL_PROBE:
         rearm_retransmission(tcb, host)
-    if tcb.has_new_room:
-        wake_writers(tcb, host)
+    if tcb.ran_full:
+        note_room(tcb, host)
 
 
-def wake_writers(tcb: Tcb, host: Host) -> None:
-    """The send buffer was found full and has room again (`sk_stream_write_space`)."""
-    tcb.has_new_room = False
-    host.wake(tcb, WAKES_WRITERS)
+def note_room(tcb: Tcb, host: Host) -> None:
+    """A send buffer that was found full: it grows while the congestion window is not used up, unless it was set, and if
+    there is room again, those who wait for that are woken (`tcp_check_space`).
+    """
+    if tcb.pipe < tcb.cwnd and not tcb.sndbuf_locked:
+        grow_send_buffer(tcb, host.profile)
+        tcb.cwnd_at_ns = host.now_ns
+    if tcb.writable:
+        tcb.ran_full = False
+        host.wake(tcb, WAKES_WRITERS)
 
 
 def note_sent(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:

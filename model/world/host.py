@@ -180,7 +180,7 @@ class Host:
         self.trace.add(CallEvent(self.now_ns, self.name, name, socket, args, answer, rules, seen))
 
     def _name(self, fd: int) -> str:
-        return self.names.get(fd, str(fd))
+        return self.names.get(fd, "closed")
 
     def observe(self, fd: int) -> Observation:
         """What can be seen of one open socket now. Not a call: no rule fires, but looking leaves the traces it leaves
