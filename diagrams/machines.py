@@ -77,7 +77,9 @@ LOOKS: dict[str, Look] = {
         order=("OFF", "IDLE", "READY", "DISARMED"),
         kinds={"OFF": Kind.IDLE, "IDLE": Kind.OPENING, "READY": Kind.OPEN, "DISARMED": Kind.STUCK},
         words={
-            Kind.IDLE: "not registered", Kind.OPENING: "nothing known to report", Kind.OPEN: "in the ready list",
+            Kind.IDLE: "not registered",
+            Kind.OPENING: "nothing known to report",
+            Kind.OPEN: "in the ready list",
             Kind.STUCK: "reported once, waits to be modified",
         },
         notes={"READY": "in the ready list"},

@@ -1,9 +1,9 @@
 """The recorder: who is who, and a line in the trace for every call.
 
 A program names a socket by an object or by a descriptor; the trace names it ``s1``, ``s2``, … in the order in which
-sockets came to be, accepted ones included, and an epoll ``e1``, ``e2``, … so that the model's trace and the kernel's can be laid side by side. A
-name ends with its descriptor: a number that belongs to no open socket of this net is shown as ``closed``, because
-numbers differ between the arms.
+sockets came to be, accepted ones included, and an epoll ``e1``, ``e2``, …, so that the model's trace and the kernel's
+can be laid side by side. A name ends with its descriptor: a number that belongs to no open socket or epoll of this net
+is shown as ``closed``, because numbers differ between the arms.
 
 After each call all open sockets are observed, through a second socket object on the same descriptor (a *view*) that
 is never closed, only detached. So a socket that the program drops is still collected, and thereby closed, when the

@@ -19,6 +19,7 @@ from model.values.results import Done
 
 from .recorder import Recorder, no_arguments
 
+
 class RecordingPoll:
     """A polling object: the real one, and what was registered, in order."""
 
@@ -125,7 +126,7 @@ class RecordingEpoll:
         self._control(2, self._epoll.unregister, fd)
 
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> Any:
-        """The descriptors that are ready, with their events; waits for `timeout` seconds, for ever if None or negative."""
+        """The descriptors that are ready, with their events; waits for `timeout` s, for ever if None or negative."""
         return self.home.ask(
             "epoll_wait", self._name(), _most_events, self._epoll.poll, timeout, maxevents, shown=self._named
         )

@@ -253,15 +253,14 @@ class _Plain:
     """Turns what a scenario returned into something that can be compared between the arms: classes and sockets are
     not the same objects, and their ports and descriptors are not the same numbers.
 
-    A descriptor is recognized in what poll or epoll gave, a list of (descriptor, bits) or a dictionary made of it, and named.
+    A descriptor is recognized in what poll or epoll gave, a list of (descriptor, bits) or a dictionary made of it, and
+    named.
     """
 
     def __init__(self, ports: Ports, calls: tuple[CallEvent, ...]) -> None:
         self._ports = ports
         polled = [
-            each.answer.value
-            for each in calls
-            if each.call in ("poll", "epoll_wait") and isinstance(each.answer, Done)
+            each.answer.value for each in calls if each.call in ("poll", "epoll_wait") and isinstance(each.answer, Done)
         ]
         self._polled = {tuple(bits for _, bits in ready): [name for name, _ in ready] for ready in polled if ready}
 

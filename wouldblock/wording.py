@@ -122,7 +122,7 @@ def answer_text(event: CallEvent) -> str:
             return "; ".join(f"{word}: {', '.join(map(str, who))}" for word, who in ready if who) or "nothing ready"
         case "epoll_wait", list() | tuple():
             return ", ".join(f"{name}: {epoll_text(bits)}" for name, bits in value) or "nothing ready"
-        case ("socket" | "epoll_create" | "epoll_create1"), _:
+        case (("socket" | "epoll_create" | "epoll_create1"), _):
             return "ok"
         case "getsockopt", int():
             return _option_value(event.args[:2], value)

@@ -101,8 +101,8 @@ class Epoll:
         self._kernel.ask("epoll_ctl", self._open(), EPOLL_CTL_DEL, number)
 
     def poll(self, timeout: Any = None, maxevents: int = -1) -> list[tuple[int, int]]:
-        """`(fd, events)` of at most `maxevents` files that are ready; waits `timeout` s of virtual time, for ever if None
-        or negative.
+        """`(fd, events)` of at most `maxevents` files that are ready; waits `timeout` s of virtual time, for ever if
+        None or negative.
         """
         most = exact_c_int(maxevents)
         fd = self._open()

@@ -13,7 +13,16 @@ import errno
 from typing import TYPE_CHECKING
 
 from ..values.addresses import ANY, Address, target
-from ..values.constants import MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR, WAKES_ERRORS, WAKES_READERS, WAKES_WRITERS
+from ..values.constants import (
+    MSG_DONTWAIT,
+    MSG_PEEK,
+    SHUT_RD,
+    SHUT_RDWR,
+    SHUT_WR,
+    WAKES_ERRORS,
+    WAKES_READERS,
+    WAKES_WRITERS,
+)
 from ..values.results import OK, Answer, Block, Done, Fail
 from ..values.segments import Datagram
 from . import memory, paths

@@ -1,10 +1,10 @@
 """epoll: a set of files that are watched, and a list of those that may have something to report.
 
-poll looks at every descriptor each time it is asked. epoll is told once (`ctl`), and from then on each file *wakes* it:
-the socket code calls `Host.wake` wherever the kernel wakes those who wait, with the poll bits that the wake-up is about,
-or with none, which concerns everybody. A wake-up looks at nothing; it only puts the item at the end of the ready list,
-unless it stands there already. Whoever waits (`wait`) takes items from the front and only then asks each what it is
-ready for. From this all of epoll follows:
+poll looks at every descriptor each time it is asked. epoll is told once (`control`), and from then on each file *wakes*
+it: the socket code calls `Host.wake` wherever the kernel wakes those who wait, with the poll bits that the wake-up is
+about, or with none, which concerns everybody. A wake-up looks at nothing; it only puts the item at the end of the ready
+list, unless it stands there already. Whoever waits (`wait`) takes items from the front and only then asks each what it
+is ready for. From this all of epoll follows:
 
 - *level*: an item that was reported goes to the end of the list, and so is asked again next time. An item with
   nothing to report falls off the list, silently;
@@ -211,9 +211,7 @@ def release(epoll: Epoll, host: Host) -> None:
         EPOLL.fire(host.trail, InterestEvent.RELEASE, item, host)
 
 
-def copies(
-    epolls: dict[int, Epoll], watchers: dict[int, list[Item]]
-) -> tuple[dict[int, Epoll], dict[int, list[Item]]]:
+def copies(epolls: dict[int, Epoll], watchers: dict[int, list[Item]]) -> tuple[dict[int, Epoll], dict[int, list[Item]]]:
     """The epolls of a host and who watches whom, copied so that they can go on apart."""
     items = {id(item): attrs.evolve(item) for epoll in epolls.values() for item in epoll.items.values()}
     new = {
@@ -488,7 +486,7 @@ def level_is_reported(item: Item, bits: int, host: Host) -> None:
 
 
 @EPOLL.rule(
-    on=E.LOOK, stays=(_READY,), when=lambda item, bits, host: bool(bits), cite="epoll(7), question 3; ep_eventpoll_poll",
+    on=E.LOOK, stays=(_READY,), when=lambda item, bits, host: bool(bits), cite="epoll(7), Q3; ep_eventpoll_poll",
 )  # fmt: skip
 def epoll_is_readable(item: Item, bits: int, host: Host) -> None:
     """The first in the list has something to report: the epoll is readable, and nothing moves."""
@@ -503,7 +501,7 @@ def looking_drops_what_is_not_ready(item: Item, bits: int, host: Host) -> None:
 # ---------------------------------------------------------------- the end
 
 
-@EPOLL.rule(on=E.CLOSE, moves=dict.fromkeys(_ON, _OFF), cite="epoll(7), question 6; eventpoll_release_file")
+@EPOLL.rule(on=E.CLOSE, moves=dict.fromkeys(_ON, _OFF), cite="epoll(7), Q6; eventpoll_release_file")
 def closed_file_is_forgotten(item: Item, host: Host) -> None:
     """The last descriptor of the file is closed: it is watched no more, and nobody is told."""
     _forget(item, host)

@@ -644,7 +644,13 @@ class Host:
     def crash(self) -> None:
         """Lose everything: sockets, connections, timers. Nothing is sent."""
         for table in (
-            self.endpoints, self.descriptors, self.epolls, self.watchers, self.names, self.connections, self.held,
+            self.endpoints,
+            self.descriptors,
+            self.epolls,
+            self.watchers,
+            self.names,
+            self.connections,
+            self.held,
             self.page_users,
         ):
             table.clear()

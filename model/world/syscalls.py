@@ -21,7 +21,16 @@ from ..tcp.block import Tcb
 from ..tcp.machine import TCP, TcpEvent
 from ..udp.machine import UDP, UdpEvent
 from ..values.addresses import Address
-from ..values.constants import FIONREAD, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, SIOCOUTQNSD, TIOCOUTQ, WAKES_ALL, TcpState
+from ..values.constants import (
+    FIONREAD,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    MSG_PEEK,
+    SIOCOUTQNSD,
+    TIOCOUTQ,
+    WAKES_ALL,
+    TcpState,
+)
 from ..values.results import Answer, Done
 from ..waiting import epoll, polling
 
@@ -311,9 +320,7 @@ def epoll_ctl(host: Host, fd: int, operation: int, watched: int, events: int = 0
 @_call
 def epoll_wait(host: Host, fd: int, most: int) -> Answer:
     """With a zero time-out: `(data, events)` of at most `most` files."""
-    refused: Answer | None = DESCRIPTOR.offer(
-        host.trail, DescriptorEvent.EPOLL_WAIT, _descriptor(fd, host), most, host
-    )
+    refused: Answer | None = DESCRIPTOR.offer(host.trail, DescriptorEvent.EPOLL_WAIT, _descriptor(fd, host), most, host)
     if refused is not None:
         return refused
     instance = host.epolls.get(fd)

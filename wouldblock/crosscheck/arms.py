@@ -203,8 +203,8 @@ class KernelArm:
         self.epolls[e].unregister(self._file(named))
 
     def _wait(self, e: int, most: int) -> Any:
-        names = {sock.fileno(): ("of", n) for n, sock in self.sockets.items()}
-        names.update((epoll.fileno(), ("epoll", n)) for n, epoll in self.epolls.items())
+        names = {sock.fileno(): f"s{n}" for n, sock in self.sockets.items()}
+        names.update((epoll.fileno(), f"e{n}") for n, epoll in self.epolls.items())
         return [(names[fd], bits) for fd, bits in self.epolls[e].poll(0, most)]
 
     def _look_at(self, e: int) -> Any:
@@ -381,8 +381,8 @@ class ModelArm:
         return self._control(e, EPOLL_CTL_DEL, named, 0)
 
     def _wait(self, e: int, most: int) -> Any:
-        names = {fd: ("of", n) for n, fd in self.fds.items()}
-        names.update((fd, ("epoll", n)) for n, fd in self.epolls.items())
+        names = {fd: f"s{n}" for n, fd in self.fds.items()}
+        names.update((fd, f"e{n}") for n, fd in self.epolls.items())
         answer = self.host.call("epoll_wait", self.epolls[e], most if most > 0 else FD_SETSIZE - 1)
         return [(names[fd], bits) for fd, bits in self._value(answer)]
 

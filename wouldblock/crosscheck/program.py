@@ -21,13 +21,15 @@ from .pair import Step
 
 HOME = "127.1.1.1"
 _IN_PYTHON = {
-    "add_to": "register", "modify_in": "modify", "delete_from": "unregister", "wait": "poll", "drop": "close",
+    "add_to": "register", "modify_in": "modify", "delete_from": "unregister", "drop": "close",
 }  # fmt: skip
 HEAD = """\
 import errno, fcntl, os, select, socket, struct, time
 def call(f, *a):
     try: return f(*a)
     except OSError as e: return errno.errorcode[e.errno]"""
+HEAD_FOR_EPOLL = """\
+N = lambda fd: next(k for k, s in globals().items() if k[1:].isdigit() and s.fileno() == fd)"""
 
 
 @attrs.define
@@ -40,7 +42,7 @@ class Made:
 
 def program(steps: list[Step]) -> str:
     """The steps as a program that prints, last, what was compared last."""
-    lines = [HEAD]
+    lines = [HEAD, HEAD_FOR_EPOLL] if any(step.op[0] == "wait" for step in steps) else [HEAD]
     body: list[str] = []
     made = Made()
     for step in steps[:-1]:
@@ -110,13 +112,13 @@ def _of_epoll(name: str, number: int, args: list[Any]) -> str:
     epoll = f"e{number}"
     match name:
         case "look_at":
-            return f"[(p := select.poll()), p.register({epoll}, {POLL_ALL:#x}), p.poll(0)][2]"
+            return f"[(p := select.poll()), p.register({epoll}, {POLL_ALL:#x}), [bits for _, bits in p.poll(0)]][2]"
         case "ask_epoll":
             return f"call(fcntl.ioctl, {epoll}, 0x541b, bytes(4))"
         case "bind_epoll":
             return f"call(socket.socket(2, 1, 0, os.dup({epoll}.fileno())).bind, ({HOME!r}, 0))"
         case "wait":
-            args = [0, args[0]]
+            return f"[(N(fd), bits) for fd, bits in {epoll}.poll(0, {args[0]})]"
     written = "".join(f", {_file(a) if isinstance(a, tuple) else hex(a) if a > 9 else a}" for a in args)
     return f"call({epoll}.{_IN_PYTHON[name]}{written})"
 

@@ -9,7 +9,7 @@ Not here: Hypothesis' own shrinking, which the tests use.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .operations import OF_EPOLL, SOCKETLESS, Operation, describe, references, refers
 from .pair import Pair, Step
