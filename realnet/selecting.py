@@ -67,17 +67,17 @@ class RecordingEpoll:
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
         self._fd = -1
         self._epoll = real.epoll(sizehint, flags)
-        self._own()
+        self._fd = self._epoll.fileno()
+        self.home.own_epoll(self._fd, self)
         self.home.add("epoll_create1", self._name(), (real.EPOLL_CLOEXEC,), Done(self._name()))
 
     @classmethod
     def fromfd(cls, fd: int, /) -> RecordingEpoll:
-        """An epoll object for a descriptor that is there; a new epoll for -1."""
+        """An epoll object for a descriptor that is there, whatever is behind it; a new epoll for -1."""
         if fd == -1:
             return cls()
         made = object.__new__(cls)
-        made._epoll = real.epoll.fromfd(fd)
-        made._own()
+        made._epoll, made._fd = real.epoll.fromfd(fd), fd
         return made
 
     def __enter__(self) -> RecordingEpoll:
@@ -98,15 +98,13 @@ class RecordingEpoll:
 
     def close(self) -> None:
         """Close the descriptor; not an error for one that is closed already."""
-        if self._epoll.closed:
-            return
-        name, fd = self._name(), self._fd
-        self.home.ask("close", name, no_arguments, self._close)
-        self.home.part_with_epoll(fd, self)
+        if not self._epoll.closed:
+            self.home.ask("close", self._name(), no_arguments, self._close)
 
     def _close(self) -> None:
-        self._fd, fd = -1, self._fd
+        fd, self._fd = self._fd, -1
         self.home.part_with_epoll(fd, self)
+        self.home.part(fd)  # fromfd() takes a socket's descriptor too
         self._epoll.close()
 
     def fileno(self) -> int:
@@ -137,12 +135,8 @@ class RecordingEpoll:
             function, fd, *events,
         )  # fmt: skip
 
-    def _own(self) -> None:
-        self._fd = self._epoll.fileno()
-        self.home.own_epoll(self._fd, self)
-
-    def _name(self) -> str:
-        return self.home.name(self._fd)
+    def _name(self) -> str | None:
+        return self.home.name_or_none(self._fd)
 
     def _named(self, pairs: Any) -> list[tuple[str, int]]:
         return [(self.home.name(fd), events) for fd, events in pairs]
