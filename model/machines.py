@@ -30,7 +30,7 @@ from .udp import calls as udp_calls
 from .udp import icmp as udp_icmp
 from .udp.machine import UDP
 from .waiting import epoll
-from .waiting.epoll import EPOLL
+from .waiting.interest import EPOLL
 
 MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, SOCKET, UDP, DESCRIPTOR, EPOLL)
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)

@@ -21,7 +21,7 @@ on to whoever watches it. Chains of more than five epolls and rings are refused.
 Of several epolls that watch one socket the one that was registered last is woken first, those with EPOLLEXCLUSIVE
 behind all others. Exclusive means that one *sleeper* is enough: while nobody sleeps in a wait it changes nothing more.
 
-Here each item is a machine (`EPOLL`), and what an epoll holds are items.
+Here each file that an epoll watches is an item, and each item a machine (interest.py).
 
 Not here: sleeping, and whom of several sleepers EPOLLEXCLUSIVE spares (there are no threads to sleep); what arrives
 while a wait reports (nothing can, on one processor); files that cannot be polled and are refused with EPERM (there are
@@ -33,13 +33,10 @@ from __future__ import annotations
 
 import errno
 from collections import OrderedDict
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import attrs
 
-from ..endpoint import Endpoint
-from ..rules import Machine
 from ..tcp.block import Tcb
 from ..values.constants import (
     EPOLL_CTL_ADD,
@@ -56,12 +53,12 @@ from ..values.constants import (
     EPOLLWAKEUP,
 )
 from ..values.results import OK, Answer, Fail
+from .interest import EPOLL, Epoll, Interest, InterestEvent, Item, Wish
 from .readiness import note_full, readiness
 
 if TYPE_CHECKING:
     from ..world.host import Host
 
-Key = tuple[int, int]
 MOST_LINKS = 4
 """Most links in a chain of epolls (EP_MAX_NESTS)."""
 _UNASKED = EPOLLERR | EPOLLHUP
@@ -69,89 +66,9 @@ _PASSED_ON = EPOLLIN
 """What a wake-up that an epoll passes on is about."""
 _MANNERS = EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE
 _EXCLUSIVE_TAKES = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
-
-
-class Interest(IntEnum):
-    """Where a file stands with an epoll."""
-
-    OFF = 0
-    """It is not registered."""
-    IDLE = 1
-    """It is watched, and has nothing to report as far as is known."""
-    READY = 2
-    """It is in the ready list: it may have something to report."""
-    DISARMED = 3
-    """It was to report once, and has done so: it stays registered, and hears nothing."""
-
-
-class InterestEvent(IntEnum):
-    """What can happen to it."""
-
-    CHECK = 0
-    """epoll_ctl is called: can what it asks for be meant?"""
-    ADD = 1
-    DELETE = 2
-    MODIFY = 3
-    OTHER = 4
-    """epoll_ctl is called with an operation that there is none of."""
-    WAKE = 5
-    """The file wakes those who wait for it."""
-    REPORT = 6
-    """A wait has taken it from the front of the ready list and asked what it is ready for."""
-    LOOK = 7
-    """The epoll is polled itself, and this is the first of its ready list."""
-    CLOSE = 8
-    """The file is closed."""
-    RELEASE = 9
-    """The epoll is closed."""
-
-
-EPOLL = Machine("epoll", "Interest of an epoll in a file", Interest, InterestEvent)
 _OPERATIONS = {
     EPOLL_CTL_ADD: InterestEvent.ADD, EPOLL_CTL_DEL: InterestEvent.DELETE, EPOLL_CTL_MOD: InterestEvent.MODIFY,
 }  # fmt: skip
-
-
-@attrs.define(eq=False)
-class Item:
-    """A file that an epoll watches, or is asked to. Draft: rules change it in place."""
-
-    is_draft = True
-    owner: int
-    """The descriptor of the epoll."""
-    number: int
-    """The file: an endpoint or an epoll."""
-    fd: int
-    """The descriptor that it was registered with."""
-    events: int = 0
-    data: int = 0
-    """What a report names it by."""
-    state: Interest = Interest.OFF
-
-    @property
-    def key(self) -> Key:
-        return self.number, self.fd
-
-
-@attrs.define(eq=False)
-class Epoll:
-    """An epoll: the items that it holds, and those in its ready list, in order."""
-
-    number: int
-    fd: int
-    items: dict[Key, Item] = attrs.Factory(dict)
-    ready: OrderedDict[Key, Item] = attrs.Factory(OrderedDict)
-
-
-@attrs.frozen(eq=False)
-class Wish:
-    """What epoll_ctl is asked for: the epoll, the file, the events and the name for reports."""
-
-    epoll: Epoll
-    file: Endpoint | Epoll
-    operation: int
-    events: int
-    data: int
 
 
 # ---------------------------------------------------------------- what others call
@@ -292,7 +209,7 @@ E = InterestEvent
 
 
 @EPOLL.rule(
-    on=E.CHECK, stays=_ANY, when=lambda item, wish, host: wish.file is wish.epoll, cite="epoll_ctl(2), EINVAL",
+    on=E.CHECK, stays=(_OFF,), when=lambda item, wish, host: wish.file is wish.epoll, cite="epoll_ctl(2), EINVAL",
 )  # fmt: skip
 def epoll_cannot_watch_itself(item: Item, wish: Wish, host: Host) -> Answer:
     """An epoll is asked to watch itself: EINVAL."""
@@ -326,7 +243,7 @@ def _makes_ring(item: Item, wish: Wish, host: Host) -> bool:
     return nests and isinstance(wish.file, Epoll) and _reaches(wish.file, wish.epoll, host)
 
 
-@EPOLL.rule(on=E.CHECK, stays=_ANY, when=_makes_ring, cite="epoll_ctl(2), ELOOP; ep_loop_check")
+@EPOLL.rule(on=E.CHECK, stays=(_OFF,), when=_makes_ring, cite="epoll_ctl(2), ELOOP; ep_loop_check")
 def ring_of_epolls_is_refused(item: Item, wish: Wish, host: Host) -> Answer:
     """The epoll would watch one that watches it: ELOOP."""
     return Fail(errno.ELOOP)
@@ -338,7 +255,9 @@ def _makes_long_chain(item: Item, wish: Wish, host: Host) -> bool:
     return _links_below(wish.file, host) + 1 + _links_above(wish.epoll, host) > MOST_LINKS
 
 
-@EPOLL.rule(on=E.CHECK, stays=_ANY, when=_makes_long_chain, cite="epoll_ctl(2), ELOOP; ep_loop_check, EP_MAX_NESTS")
+@EPOLL.rule(
+    on=E.CHECK, stays=(_OFF,), when=_makes_long_chain, cite="epoll_ctl(2), ELOOP; ep_loop_check, EP_MAX_NESTS",
+)  # fmt: skip
 def chain_of_epolls_is_too_long(item: Item, wish: Wish, host: Host) -> Answer:
     """More than five epolls would hang in each other: ELOOP."""
     return Fail(errno.ELOOP)

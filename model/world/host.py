@@ -44,7 +44,7 @@ from ..values.packets import IcmpError
 from ..values.results import Answer, Done, Fail
 from ..values.segments import Datagram, Fragment, IcmpMessage, Packet, Segment, destination
 from ..waiting import epoll
-from ..waiting.epoll import Epoll, Item
+from ..waiting.interest import Epoll, Item
 from ..waiting.readiness import note_full, readiness
 from .errors import error_arrives
 from .fragments import Reassembly

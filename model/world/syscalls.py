@@ -33,6 +33,7 @@ from ..values.constants import (
 )
 from ..values.results import Answer, Done
 from ..waiting import epoll, polling
+from ..waiting.interest import Wish
 
 if TYPE_CHECKING:
     from .host import Host
@@ -313,7 +314,7 @@ def epoll_ctl(host: Host, fd: int, operation: int, watched: int, events: int = 0
     instance = host.epolls.get(fd)
     if instance is None or file is None:
         return _no_epoll(host, fd)
-    wish = epoll.Wish(instance, file, operation, events & 0xFFFFFFFF, watched if data is None else data)
+    wish = Wish(instance, file, operation, events & 0xFFFFFFFF, watched if data is None else data)
     return epoll.control(wish, watched, host)
 
 

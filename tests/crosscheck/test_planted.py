@@ -23,7 +23,7 @@ from model.tcp.machine import TCP
 from model.values.constants import WAKES_READERS, WAKES_WRITERS, TcpState
 from model.values.results import Fail
 from model.waiting import readiness
-from model.waiting.epoll import EPOLL, Item
+from model.waiting.interest import EPOLL, Item
 from model.world.host import Host
 from realnet.diag import Diag
 from wouldblock.crosscheck.report import Contradiction

@@ -189,7 +189,7 @@ def who_wakes_a_listener(net: Any) -> Any:
 
 
 def who_wakes_a_client(net: Any) -> Any:
-    """A fresh socket is writable and hung up, which is an edge; connecting is none before it has succeeded or failed."""
+    """A fresh socket is writable and hung up, which is an edge; connecting is none before it succeeds or fails."""
     watch = Watch(net)
     seen: list[Any] = []
     with net.socket.create_server(SERVER) as listener, net.socket.socket() as made, net.socket.socket() as refused:
@@ -315,7 +315,7 @@ def nobody_starves(net: Any) -> Any:
     return seen, [sock.close() for sock in socks]
 
 
-# Files that go ----------------------------------------------------------------------------------------------------------
+# Files that go --------------------------------------------------------------------------------------------------------
 
 
 def a_closed_file_is_forgotten(net: Any) -> Any:
@@ -348,7 +348,7 @@ def what_epoll_ctl_refuses(net: Any) -> Any:
         return seen, complaint(net.select.epoll.fromfd(1_000_000).poll, 0), one.poll(0)
 
 
-# Epolls in epolls -------------------------------------------------------------------------------------------------------
+# Epolls in epolls -----------------------------------------------------------------------------------------------------
 
 
 def an_epoll_can_be_polled_and_watched(net: Any) -> Any:
@@ -389,7 +389,7 @@ def who_registered_last_is_woken_first(net: Any) -> Any:
         return all_of_them(), first(), second(), exclusive(), all_of_them()
 
 
-# Waiting ----------------------------------------------------------------------------------------------------------------
+# Waiting --------------------------------------------------------------------------------------------------------------
 
 
 def a_wait_ends_in_time(net: Any) -> Any:
@@ -518,15 +518,15 @@ def test_what_is_refused_changes_nothing() -> None:
         host = net.world.host
         (item,) = host.epolls[epoll.fileno()].items.values()
         before = (item.events, item.state, dict(host.watchers))
-        for call in (
-            lambda: epoll.register(sock, OUT),
-            lambda: epoll.register(epoll, IN),
-            lambda: epoll.modify(sock, IN | EXCLUSIVE),
-            lambda: epoll.modify(77, IN),
-            lambda: epoll.unregister(epoll),
+        for function, *args in (
+            (epoll.register, sock, OUT),
+            (epoll.register, epoll, IN),
+            (epoll.modify, sock, IN | EXCLUSIVE),
+            (epoll.modify, 77, IN),
+            (epoll.unregister, epoll),
         ):
             with pytest.raises(OSError):  # noqa: PT011  # which one is said in what_epoll_ctl_refuses
-                call()
+                function(*args)
             assert (item.events, item.state, dict(host.watchers)) == before
             assert list(host.epolls[epoll.fileno()].items.values()) == [item]
 
