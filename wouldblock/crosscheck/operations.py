@@ -36,6 +36,7 @@ from model.values.constants import (
     EPOLLPRI,
     EPOLLRDHUP,
     EPOLLRDNORM,
+    EPOLLWAKEUP,
     EPOLLWRBAND,
     EPOLLWRNORM,
     FIONREAD,
@@ -309,6 +310,8 @@ def _events(draw: Draw) -> int:
         events |= EPOLLONESHOT
     if draw(12) == 11:
         events |= EPOLLEXCLUSIVE
+    if draw(20) == 19:
+        events |= EPOLLWAKEUP
     return events
 
 
