@@ -130,17 +130,11 @@ def release(epoll: Epoll, host: Host) -> None:
 
 def copies(epolls: dict[int, Epoll], watchers: dict[int, list[Item]]) -> tuple[dict[int, Epoll], dict[int, list[Item]]]:
     """The epolls of a host and who watches whom, copied so that they can go on apart."""
-    items = {id(item): attrs.evolve(item) for epoll in epolls.values() for item in epoll.items.values()}
-    new = {
-        fd: Epoll(
-            epoll.number,
-            epoll.fd,
-            {key: items[id(item)] for key, item in epoll.items.items()},
-            OrderedDict((key, items[id(item)]) for key, item in epoll.ready.items()),
-        )
-        for fd, epoll in epolls.items()
-    }
-    return new, {number: [items[id(item)] for item in row] for number, row in watchers.items()}
+    new = {}
+    for fd, epoll in epolls.items():
+        items = {key: attrs.evolve(item) for key, item in epoll.items.items()}
+        new[fd] = Epoll(epoll.number, fd, items, OrderedDict((key, items[key]) for key in epoll.ready))
+    return new, {number: [new[item.owner].items[item.key] for item in row] for number, row in watchers.items()}
 
 
 # ---------------------------------------------------------------- between items and files
