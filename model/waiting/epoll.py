@@ -270,7 +270,9 @@ def file_is_watched_already(item: Item, wish: Wish, host: Host) -> Answer:
 
 
 def _is_ready(item: Item, wish: Wish, host: Host) -> bool:
-    """Whether the file has something to report of what is asked for now. This is the first look at it."""
+    """Whether the file has something to report of what is asked for now. It is asked once, for asking is not free: a
+    send buffer that is found full is remembered.
+    """
     wanted = Item(item.owner, item.number, item.fd, wish.events | _UNASKED)
     return bool(_asked_bits(wanted, host))
 
@@ -297,11 +299,11 @@ def unwatched_file_is_not_modified(item: Item, wish: Wish, host: Host) -> Answer
 
 
 @EPOLL.rule(
-    on=E.MODIFY, stays=_ON, when=lambda item, wish, host: bool(item.events & EPOLLEXCLUSIVE),
+    on=E.MODIFY, stays=(_IDLE, _READY), when=lambda item, wish, host: bool(item.events & EPOLLEXCLUSIVE),
     cite="epoll_ctl(2), EPOLLEXCLUSIVE",
 )  # fmt: skip
 def exclusive_stays_as_it_is(item: Item, wish: Wish, host: Host) -> Answer:
-    """What was registered with EPOLLEXCLUSIVE cannot be modified: EINVAL."""
+    """What was registered with EPOLLEXCLUSIVE cannot be modified: EINVAL. Disarmed it never is."""
     return Fail(errno.EINVAL)
 
 
