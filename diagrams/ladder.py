@@ -49,14 +49,16 @@ class _Rung:
     """What stands between the two rails; empty for a line without answers."""
 
 
+_MAKES = ("socket", "epoll_create", "epoll_create1")
+"""The calls that make a descriptor out of nothing: its number says nothing."""
 _SAME, _DIFFERENT, _APART = "────", " ≠≠ ", "    "
 
 
 def plain_call(event: CallEvent) -> str:
     """The call with its arguments as the trace holds them: numbers stay numbers."""
     arguments = ", ".join(show(argument) for argument in event.args)
-    if event.call == "socket" and event.socket:
-        return f"{event.socket} = socket({arguments})"
+    if event.call in _MAKES and event.socket:
+        return f"{event.socket} = {event.call}({arguments})"
     return f"{event.socket}.{event.call}({arguments})" if event.socket else f"{event.call}({arguments})"
 
 
@@ -65,9 +67,9 @@ def plain_answer(event: CallEvent) -> str:
     if not isinstance(event.answer, Done):
         return str(event.answer)
     value = event.answer.value
-    if event.call == "socket" or value is None:
+    if event.call in _MAKES or value is None:
         return "ok"
-    if event.call == "poll":
+    if event.call in ("poll", "epoll_wait"):
         return ", ".join(f"{name}: {poll_text(bits)}" for name, bits in value) or "nothing ready"
     return show(value)
 
@@ -147,7 +149,7 @@ def _comparable(event: CallEvent) -> tuple[Any, ...]:
     if not isinstance(answer, Done):
         return type(answer).__name__, answer
     value = _tidy(answer.value)
-    if event.call == "socket":
+    if event.call in _MAKES:
         value = None
     elif event.call == "getsockopt" and event.args[:2] == (constants.SOL_TCP, constants.TCP_INFO):
         value = value[:1] if isinstance(value, bytes) else value

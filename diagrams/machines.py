@@ -73,6 +73,18 @@ LOOKS: dict[str, Look] = {
     "udp": Look(
         kinds={"UNBOUND": Kind.IDLE, "BOUND": Kind.OPENING, "CONNECTED": Kind.OPEN},
     ),
+    "epoll": Look(
+        order=("OFF", "IDLE", "READY", "DISARMED"),
+        kinds={"OFF": Kind.IDLE, "IDLE": Kind.OPENING, "READY": Kind.OPEN, "DISARMED": Kind.STUCK},
+        words={
+            Kind.IDLE: "not registered",
+            Kind.OPENING: "nothing known to report",
+            Kind.OPEN: "in the ready list",
+            Kind.STUCK: "reported once, waits to be modified",
+        },
+        notes={"READY": "in the ready list"},
+        twice="OFF",
+    ),
     "descriptor": Look(kinds={"CLOSED": Kind.IDLE, "OPEN": Kind.OPEN}),
     "send_buffer": Look(
         order=("EMPTY", "ROOM", "FULL"), kinds={"EMPTY": Kind.IDLE, "ROOM": Kind.OPEN, "FULL": Kind.STUCK}

@@ -1,6 +1,6 @@
 """Readiness: what poll and select say about sockets in unusual states.
 
-Not here: epoll.
+Not here: epoll (edges.py).
 """
 
 from closing import pair

@@ -30,13 +30,15 @@ from .tcp.machine import RECEIVE_BUFFER, RECOVERY, REQUEST, SEND_BUFFER, TCP
 from .udp import calls as udp_calls
 from .udp import icmp as udp_icmp
 from .udp.machine import UDP
+from .waiting import epoll
+from .waiting.interest import EPOLL
 
-MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, SOCKET, UDP, DESCRIPTOR)
+MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, SOCKET, UDP, DESCRIPTOR, EPOLL)
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (
     options, calls, handshake, requests, paws, acceptance, acknowledging, recovery, timeouts, text, ecn, answering,
-    resting, timers, keepalive, icmp, udp_calls, udp_icmp,
+    resting, timers, keepalive, icmp, udp_calls, udp_icmp, epoll,
 )  # fmt: skip
 """The modules whose import declares rules."""
 

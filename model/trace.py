@@ -9,7 +9,8 @@ line is one event with ``at_ns`` (nanoseconds since the scenario began), ``kind`
 - ``datagram`` host, text
 - ``timer``    host, socket, timer
 
-Sockets are named ``s1``, ``s2``, … in the order in which they came to be, so that both arms name them alike; bytes are
+Sockets are named ``s1``, ``s2``, … in the order in which they came to be, epolls ``e1``, ``e2``, …, so that both arms
+name them alike; bytes are
 written as ``{"bytes": length, "head": first sixteen in hex}``. Keys are sorted and nothing depends on hashing: the same
 seed gives the same bytes.
 

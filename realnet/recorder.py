@@ -1,9 +1,9 @@
 """The recorder: who is who, and a line in the trace for every call.
 
 A program names a socket by an object or by a descriptor; the trace names it ``s1``, ``s2``, … in the order in which
-sockets came to be, accepted ones included, so that the model's trace and the kernel's can be laid side by side. A
-name ends with its descriptor: a number that belongs to no open socket of this net is shown as ``closed``, because
-numbers differ between the arms.
+sockets came to be, accepted ones included, and an epoll ``e1``, ``e2``, …, so that the model's trace and the kernel's
+can be laid side by side. A name ends with its descriptor: a number that belongs to no open socket or epoll of this net
+is shown as ``closed``, because numbers differ between the arms.
 
 After each call all open sockets are observed, through a second socket object on the same descriptor (a *view*) that
 is never closed, only detached. So a socket that the program drops is still collected, and thereby closed, when the
@@ -28,7 +28,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
@@ -41,6 +41,12 @@ from .observe import Observer
 
 HOST = "lo"
 NOT_OPEN = "closed"
+
+
+class Closing(Protocol):
+    """What can be closed."""
+
+    def close(self) -> None: ...
 
 
 @attrs.define(eq=False)
@@ -65,7 +71,8 @@ class Recorder:
         self._began_ns = 0
         self._observer = Observer()
         self._known: dict[int, Known] = {}
-        self._made = 0
+        self._epolls: dict[int, tuple[str, weakref.ref[Closing]]] = {}
+        self._made = self._epolls_made = 0
 
     # Calls ----------------------------------------------------------------------------------------------------------
 
@@ -125,13 +132,25 @@ class Recorder:
     # Names ----------------------------------------------------------------------------------------------------------
 
     def name(self, fd: int) -> str:
-        """The name of the open socket with this descriptor, or `NOT_OPEN`."""
-        known = self._known.get(fd)
-        return NOT_OPEN if known is None else known.name
+        """The name of the open socket or epoll with this descriptor, or `NOT_OPEN`."""
+        return self.name_or_none(fd) or NOT_OPEN
 
     def name_or_none(self, fd: int) -> str | None:
         known = self._known.get(fd)
-        return None if known is None else known.name
+        if known is not None:
+            return known.name
+        return self._epolls[fd][0] if fd in self._epolls else None
+
+    def own_epoll(self, fd: int, epoll: Closing) -> None:
+        """`epoll` is the program's object for its descriptor; it gets a name if it has none."""
+        if fd not in self._epolls:
+            self._epolls_made += self.recording
+            self._epolls[fd] = (f"e{self._epolls_made}", weakref.ref(epoll))
+
+    def part_with_epoll(self, fd: int, epoll: Closing) -> None:
+        """The program's object is gone, and the descriptor with it."""
+        if fd in self._epolls and self._epolls[fd][1]() in (None, epoll):
+            del self._epolls[fd]
 
     def welcome(self, fd: int, family: int, kind: int, proto: int) -> str:
         """Name and observe a socket that has come to be."""
@@ -171,6 +190,10 @@ class Recorder:
     def close_all(self) -> None:
         """Close every socket that is still open, whoever has it, and record no more."""
         self.recording = False
+        for _, owner_of_epoll in list(self._epolls.values()):
+            epoll = owner_of_epoll()
+            if epoll is not None:
+                epoll.close()
         for fd, known in list(self._known.items()):
             self.part(fd)
             owner = known.owner()

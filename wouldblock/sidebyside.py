@@ -31,7 +31,7 @@ from model.trace import CallEvent, to_json
 from model.values import constants
 from model.values.results import Done
 from wouldblock.scenarios import Run, Scenario
-from wouldblock.wording import answer_text, call_text, is_address
+from wouldblock.wording import MAKES, answer_text, call_text, is_address
 
 _MATCHED_MAX = 2000
 """Calls behind a difference that are still matched like lines of text; more are laid side by side as they come."""
@@ -212,7 +212,7 @@ def _comparable(event: CallEvent) -> tuple[type, Any]:
     answer = event.answer
     if not isinstance(answer, Done):
         return type(answer), answer
-    value = None if event.call == "socket" else _unordered(event, _tidy(answer.value))
+    value = None if event.call in MAKES else _unordered(event, _tidy(answer.value))
     if event.call == "getsockopt" and event.args[:2] == (constants.SOL_TCP, constants.TCP_INFO):
         value = value[:1] if isinstance(value, bytes) else value
     return Done, value
@@ -253,12 +253,15 @@ class _Plain:
     """Turns what a scenario returned into something that can be compared between the arms: classes and sockets are
     not the same objects, and their ports and descriptors are not the same numbers.
 
-    A descriptor is recognized in what poll gave, a list of (descriptor, bits) or a dictionary made of it, and named.
+    A descriptor is recognized in what poll or epoll gave, a list of (descriptor, bits) or a dictionary made of it, and
+    named.
     """
 
     def __init__(self, ports: Ports, calls: tuple[CallEvent, ...]) -> None:
         self._ports = ports
-        polled = [each.answer.value for each in calls if each.call == "poll" and isinstance(each.answer, Done)]
+        polled = [
+            each.answer.value for each in calls if each.call in ("poll", "epoll_wait") and isinstance(each.answer, Done)
+        ]
         self._polled = {tuple(bits for _, bits in ready): [name for name, _ in ready] for ready in polled if ready}
 
     def of(self, value: Any) -> Any:

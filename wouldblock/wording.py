@@ -24,7 +24,17 @@ _POLL = {
 _IOCTL = {constants.FIONREAD: "FIONREAD", constants.TIOCOUTQ: "TIOCOUTQ", constants.SIOCOUTQNSD: "SIOCOUTQNSD"}
 _SHUT = {0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}
 _ADDRESS_LENGTH = 2
-_OF_POLL, _OF_SELECT = "poll", "select"
+MAKES = ("socket", "epoll_create", "epoll_create1")
+_CONTROL = {
+    getattr(constants, name): name for name in ("EPOLL_CTL_ADD", "EPOLL_CTL_DEL", "EPOLL_CTL_MOD")
+}  # fmt: skip
+_EPOLL = {
+    getattr(constants, name): name
+    for name in (
+        "EPOLLIN", "EPOLLPRI", "EPOLLOUT", "EPOLLERR", "EPOLLHUP", "EPOLLRDNORM", "EPOLLRDBAND", "EPOLLWRNORM",
+        "EPOLLWRBAND", "EPOLLMSG", "EPOLLRDHUP", "EPOLLEXCLUSIVE", "EPOLLWAKEUP", "EPOLLONESHOT", "EPOLLET",
+    )
+}  # fmt: skip
 
 
 def _names(prefix: str) -> dict[int, str]:
@@ -60,8 +70,9 @@ def is_address(value: Any) -> bool:
 def call_text(event: CallEvent) -> str:
     """The call with its arguments, as a program would write it. The name of a new socket stands before it."""
     arguments = ", ".join(_arguments(event))
-    if event.call == "socket":
-        return f"{event.socket} = socket({arguments})" if event.socket else f"socket({arguments})"
+    if event.call in MAKES:
+        made = f"{event.call}({arguments})"
+        return f"{event.socket} = {made}" if event.socket else made
     if event.socket is None:
         return f"{event.call}({arguments})"
     return f"{event.socket}.{event.call}({arguments})"
@@ -86,6 +97,11 @@ def _arguments(event: CallEvent) -> list[str]:
             return [*_option(level, option), show(value)]
         case "ioctl", (request, *_):
             return [_IOCTL.get(request, f"{request:#x}")]
+        case "epoll_create1", (flags,):
+            return ["EPOLL_CLOEXEC"] if flags == constants.EPOLL_CLOEXEC else [str(flags)] if flags else []
+        case "epoll_ctl", (operation, who, *events):
+            texts = [_CONTROL.get(operation, str(operation)), str(who)]
+            return texts + [epoll_text(bits) for bits in events[:1]]
         case "poll", (wanted, *rest):
             return [", ".join(f"{name}: {poll_text(bits)}" for name, bits in wanted), *map(show, rest)]
         case "select", (reading, writing, excepting, *rest):
@@ -104,7 +120,9 @@ def answer_text(event: CallEvent) -> str:
         case "select", (reading, writing, excepting):
             ready = (("readable", reading), ("writable", writing), ("exceptional", excepting))
             return "; ".join(f"{word}: {', '.join(map(str, who))}" for word, who in ready if who) or "nothing ready"
-        case "socket", _:
+        case "epoll_wait", list() | tuple():
+            return ", ".join(f"{name}: {epoll_text(bits)}" for name, bits in value) or "nothing ready"
+        case (("socket" | "epoll_create" | "epoll_create1"), _):
             return "ok"
         case "getsockopt", int():
             return _option_value(event.args[:2], value)
@@ -119,9 +137,12 @@ def answer_text(event: CallEvent) -> str:
 
 def poll_text(bits: int) -> str:
     """Poll bits by name: ``POLLIN|POLLOUT``; ``0`` for none."""
-    names = [name for bit, name in _POLL.items() if bits & bit]
-    rest = bits & ~sum(bit for bit in _POLL if bits & bit)
-    return "|".join(names + ([f"{rest:#x}"] if rest else [])) or "0"
+    return _bits_text(bits, _POLL)
+
+
+def epoll_text(bits: int) -> str:
+    """Events of epoll by name: ``EPOLLIN|EPOLLET``; ``0`` for none."""
+    return _bits_text(bits, _EPOLL)
 
 
 def seen_text(field: str, value: int) -> str:
@@ -141,6 +162,12 @@ def seen_name(field: str) -> str:
 def all_seen(seen: Observation) -> str:
     """An `Observation` in one line."""
     return "  ".join(f"{seen_name(field)} {seen_text(field, value)}" for field, value in seen._asdict().items())
+
+
+def _bits_text(bits: int, known: dict[int, str]) -> str:
+    names = [name for bit, name in known.items() if bits & bit]
+    rest = bits & ~sum(bit for bit in known if bits & bit)
+    return "|".join(names + ([f"{rest:#x}"] if rest else [])) or "0"
 
 
 def _flags(flags: int) -> list[str]:

@@ -7,7 +7,8 @@ one with the real modules.
 That a name is here does not say that the model knows what to do with it: an option that is not modelled answers as
 the model says (ENOPROTOOPT), just like one that the kernel was built without.
 
-Not here: constants of other address families than IPv4, beyond the names of the families; epoll.
+Not here: constants of other address families than IPv4, beyond the names of the families; EPOLLWAKEUP, which
+Python has no name for before 3.14.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _OF_THE_MODEL = """
 """
 _OF_POLL = """
     POLLIN POLLPRI POLLOUT POLLERR POLLHUP POLLNVAL POLLRDNORM POLLRDBAND POLLWRNORM POLLWRBAND POLLMSG POLLRDHUP
+    EPOLLIN EPOLLPRI EPOLLOUT EPOLLERR EPOLLHUP EPOLLRDNORM EPOLLRDBAND EPOLLWRNORM EPOLLWRBAND EPOLLMSG EPOLLRDHUP
+    EPOLLEXCLUSIVE EPOLLONESHOT EPOLLET EPOLL_CLOEXEC
 """
 
 AF_UNIX, AF_INET6 = 1, 10

@@ -29,7 +29,7 @@ from ..values.results import Answer, Block, Done, Fail
 from .arguments import FOREVER, NS_PER_SECOND
 from .errors import BlockingNotModelled, raised
 
-_EAGAIN = 11
+_EAGAIN, _ENOTSOCK = 11, 88
 PATIENCE_NS = 24 * 3600 * NS_PER_SECOND
 """Longest virtual time that a wait without a deadline takes: a day."""
 
@@ -63,7 +63,10 @@ class Kernel:
         self.inheritable: set[int] = set()
         """Descriptors without FD_CLOEXEC."""
         self.running = True
-        """False once the program has left the net: sockets that are dropped later are no longer closed."""
+        """False once the program has left the net: sockets and epolls that are dropped later are no longer
+        closed."""
+        self.probing = False
+        """True while `selectors` is executed, which tries whether an epoll can be made: yes, and none is."""
         self._dropped: list[int] = []
         entries = (host.call, clock.sleep_until, clock.next_deadline, getattr(host, "observe", None))
         self._not_in = {getattr(entry, "__code__", None) for entry in entries}
@@ -136,7 +139,11 @@ class Kernel:
 
     def check_open(self, fd: int) -> None:
         """Raise EBADF if `fd` is not open."""
-        self.quietly("getsockname", fd)
+        try:
+            self.quietly("getsockname", fd)
+        except OSError as error:
+            if error.errno != _ENOTSOCK:  # an epoll is open, and has no name
+                raise
 
     def drop(self, fd: int) -> None:
         """Close the descriptor of a socket object that the program let go of.

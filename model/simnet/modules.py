@@ -26,7 +26,9 @@ def make_modules(kernel: Kernel) -> dict[str, ModuleType]:
     """The modules of one host by name, leaving no line in its trace."""
     before = len(kernel.events)
     select = _as_in_c(make_select(kernel))
+    kernel.probing = True
     selectors = fresh("selectors", {"select": select})
+    kernel.probing = False
     socket = fresh("socket", {"_socket": _as_in_c(make_socket_module(kernel)), "selectors": selectors})
     adopt(socket, kernel)
     del kernel.events[before:]

@@ -1,11 +1,11 @@
-"""`select`: the functions select() and poll() of the simulated host. `selectors` runs over them and picks
-PollSelector.
+"""`select`: the functions select() and poll() of the simulated host, and the class epoll (epolling.py). `selectors`
+runs over them and picks EpollSelector, as it does on Linux.
 
 Both ask the host with a zero timeout and let virtual time pass in between (kernel.py); however long that takes, the
 trace shows one call, the last. poll(2) waits in whole milliseconds and select(2) in whole microseconds, both rounded
 up, so that a program never wakes before its time.
 
-Not here: epoll (so the name is absent, as on a system without it), which flags a socket shows (model/waiting/).
+Not here: which flags a socket shows (model/waiting/).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from ..values.constants import FD_SETSIZE, POLLIN, POLLOUT, POLLPRI
 from .arguments import FOREVER, INT_MAX, NS_PER_MS, NS_PER_SECOND, duration_ns, file_descriptor, whole_ms
 from .constants import SELECT
+from .epolling import Epoll
 from .errors import os_error
 from .kernel import Kernel
 
@@ -127,7 +128,7 @@ def _select_timeout_ns(timeout: Any) -> int:
 
 
 def make_select(kernel: Kernel) -> ModuleType:
-    """A module object that looks like `select`, without epoll."""
+    """A module object that looks like `select`."""
 
     def select(rlist: Any, wlist: Any, xlist: Any, timeout: Any = None, /) -> tuple[list[Any], list[Any], list[Any]]:
         """The objects that are readable, writable, exceptional; waits `timeout` s of virtual time, for ever if None."""
@@ -152,5 +153,6 @@ def make_select(kernel: Kernel) -> ModuleType:
     module = ModuleType("select", "The simulated stand-in for the standard library's module.")
     select.__module__ = select.__qualname__ = "select"
     poll = type("poll", (Poll,), {"__slots__": (), "__module__": "select", "__doc__": Poll.__doc__, "home": kernel})
-    module.__dict__.update({**SELECT, "error": OSError, "select": select, "poll": poll})
+    epoll = type("epoll", (Epoll,), {"__slots__": (), "__module__": "select", "__doc__": Epoll.__doc__, "home": kernel})
+    module.__dict__.update({**SELECT, "error": OSError, "select": select, "poll": poll, "epoll": epoll})
     return module

@@ -3,7 +3,9 @@
 A descriptor is OPEN or CLOSED. A call on a closed one answers EBADF, whatever the call. The lowest free number is
 given out, as POSIX demands, so a closed descriptor's number soon means another socket.
 
-Not here: descriptors that share one description (`dup`), limits on their number.
+Behind a descriptor is a socket or an epoll, and each kind refuses the calls that are for the other.
+
+Not here: descriptors that share one description (`dup`), limits on their number, what an epoll does (waiting/epoll.py).
 """
 
 from __future__ import annotations
@@ -15,7 +17,15 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..rules import Machine
-from ..values.constants import AF_INET, IPPROTO_TCP, IPPROTO_UDP, SOCK_DGRAM, SOCK_STREAM
+from ..values.constants import (
+    AF_INET,
+    EPOLL_CLOEXEC,
+    EPOLL_MAX_EVENTS,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    SOCK_DGRAM,
+    SOCK_STREAM,
+)
 from ..values.results import OK, Answer, Done, Fail
 
 if TYPE_CHECKING:
@@ -34,6 +44,9 @@ class DescriptorEvent(IntEnum):
     POLL = 3
     SELECT = 4
     SET_BLOCKING = 5
+    EPOLL_CREATE = 6
+    EPOLL_CALL = 7
+    EPOLL_WAIT = 8
 
 
 @attrs.define(eq=False)
@@ -84,9 +97,23 @@ def socket_of_other_protocol(d: Descriptor, family: int, kind: int, proto: int, 
 
 
 @DESCRIPTOR.rule(on=DescriptorEvent.CALL, stays=(_CLOSED,), cite="POSIX, EBADF")
-def call_on_closed_descriptor(d: Descriptor, host: Host) -> Answer:
+def call_on_closed_descriptor(d: Descriptor, host: Host, ioctl: bool = False) -> Answer:
     """No socket has this number (any more): EBADF."""
     return Fail(errno.EBADF)
+
+
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.CALL, stays=(_OPEN,), when=lambda d, host, ioctl=False: ioctl, cite="ioctl(2), EINVAL",
+)  # fmt: skip
+def ioctl_on_epoll(d: Descriptor, host: Host, ioctl: bool = False) -> Answer:
+    """An epoll has no bytes to count: EINVAL, where other files that do not know a request say ENOTTY."""
+    return Fail(errno.EINVAL)
+
+
+@DESCRIPTOR.rule(on=DescriptorEvent.CALL, stays=(_OPEN,), cite="POSIX, ENOTSOCK")
+def socket_call_on_epoll(d: Descriptor, host: Host, ioctl: bool = False) -> Answer:
+    """The call is for sockets, and an epoll is none: ENOTSOCK."""
+    return Fail(errno.ENOTSOCK)
 
 
 @DESCRIPTOR.rule(on=DescriptorEvent.CLOSE, moves={_OPEN: _CLOSED}, cite="close(2)")
@@ -111,3 +138,45 @@ def select_tells_readiness(d: Descriptor, answer: Answer, host: Host) -> Answer:
 def blocking_is_set(d: Descriptor, host: Host) -> Answer:
     """O_NONBLOCK belongs to the open file description: it is set or cleared."""
     return OK
+
+
+# ---------------------------------------------------------------- epoll
+
+
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.EPOLL_CREATE, stays=(_CLOSED,), when=lambda d, size, flags, host: size <= 0,
+    cite="epoll_create(2), EINVAL", unconfirmed="Python refuses such a size itself",
+)  # fmt: skip
+def epoll_of_no_size(d: Descriptor, size: int, flags: int, host: Host) -> Answer:
+    """The size is a hint that means nothing any more, but must be positive: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.EPOLL_CREATE, stays=(_CLOSED,), when=lambda d, size, flags, host: bool(flags & ~EPOLL_CLOEXEC),
+    cite="epoll_create1(2), EINVAL", unconfirmed="Python refuses such flags itself",
+)  # fmt: skip
+def epoll_with_other_flags(d: Descriptor, size: int, flags: int, host: Host) -> Answer:
+    """There is no flag but EPOLL_CLOEXEC: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@DESCRIPTOR.rule(on=DescriptorEvent.EPOLL_CREATE, moves={_CLOSED: _OPEN}, cite="epoll_create(2)")
+def epoll_opens(d: Descriptor, size: int, flags: int, host: Host) -> Answer:
+    """A fresh epoll, which watches nothing."""
+    return Done(host.open_epoll())
+
+
+@DESCRIPTOR.rule(on=DescriptorEvent.EPOLL_CALL, stays=(_OPEN,), cite="epoll_ctl(2), epoll_wait(2): EINVAL")
+def epoll_call_on_socket(d: Descriptor, host: Host) -> Answer:
+    """The call is for epolls, and a socket is none: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.EPOLL_WAIT, stays=(_CLOSED, _OPEN), cite="epoll_wait(2), EINVAL: maxevents; EP_MAX_EVENTS",
+    when=lambda d, most, host: not 0 < most <= EPOLL_MAX_EVENTS, unconfirmed="Python refuses such numbers itself",
+)  # fmt: skip
+def wait_for_an_impossible_number(d: Descriptor, most: int, host: Host) -> Answer:
+    """No events, or more than memory holds: EINVAL, before the descriptor is looked at."""
+    return Fail(errno.EINVAL)

@@ -58,6 +58,7 @@ from ..values.constants import (
     TCP_NODELAY,
     TCP_SYNCNT,
     TCP_USER_TIMEOUT,
+    WAKES_WRITERS,
     TcpState,
 )
 from ..values.results import OK, Answer, Done, Fail
@@ -102,6 +103,11 @@ def _set_sndbuf(end: Endpoint, value: int, host: Host) -> None:
     value = min(value, host.profile.wmem_max) if value >= 0 else host.profile.wmem_max
     end.sndbuf = max(value * 2, host.profile.sndbuf_min)
     end.sndbuf_locked = True
+    if not isinstance(end, Tcb):
+        host.wake(end, WAKES_WRITERS)
+    elif end.writable:  # room is told, even if there was as much before
+        end.ran_full = False
+        host.wake(end, WAKES_WRITERS)
 
 
 def _set_rcvbuf(end: Endpoint, value: int, host: Host) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values.constants import TcpFlag, TcpState
+from ..values.constants import WAKES_ALL, TcpFlag, TcpState
 from ..values.segments import Segment
 from . import congestion, ecn, resending, scoreboard, timestamps
 from .acceptance import challenge
@@ -241,6 +241,7 @@ def _update_window(tcb: Tcb, segment: Segment, host: Host) -> bool:
 def our_fin_is_acked(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """Our FIN is acknowledged: now only the peer's is missing. An orphan does not wait for it for ever.
     For an orphan nothing else of that segment is looked at, unless it brings something new or the FIN."""
+    host.wake(tcb, WAKES_ALL)
     if not is_orphan(tcb):
         return False
     host.set_timer(tcb, Timer.TIME_WAIT, host.profile.fin_wait_2_ns)

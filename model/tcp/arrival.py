@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values.constants import TcpFlag, TcpState
+from ..values.constants import WAKES_READERS, TcpFlag, TcpState
 from ..values.segments import Segment
 from . import order
 from .acknowledging import note_receivers_trip, says_nothing_new
@@ -66,11 +66,24 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
         if phase is _TEXT_PHASE:
             note_receivers_trip(tcb, segment, host)
         if TCP.offer(host.trail, phase, tcb, segment, host):
-            return
-        if phase is _PUSH_PHASE:
+            break
+        if phase is _FIN_PHASE:
+            if tcb.out_of_order:
+                _follow_up(tcb, host)
+            if tcb.has_news:
+                _wake_readers(tcb, host)
+        elif phase is _PUSH_PHASE:
             use_room(tcb, host)
-        elif tcb.out_of_order and phase is _FIN_PHASE:
-            _follow_up(tcb, host)
+    if tcb.has_news:
+        _wake_readers(tcb, host)
+
+
+def _wake_readers(tcb: Tcb, host: Host) -> None:
+    """Something was queued: behind the FIN, if there is one; last of all, if the segment was as foreseen
+    (`tcp_data_ready`).
+    """
+    tcb.has_news = False
+    host.wake(tcb, WAKES_READERS)
 
 
 def _foreseen(tcb: Tcb, segment: Segment) -> Phases:

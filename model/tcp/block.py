@@ -177,6 +177,8 @@ class Tcb(Endpoint):
     unacked: deque[OutBuffer] = attrs.Factory(deque)
     ran_full: bool = False
     """Whether a send or a poll found the send buffer full since it last had room (SOCK_NOSPACE)."""
+    has_news: bool = False
+    """Whether bytes or a FIN were queued for the reader, who is to be woken."""
     wmem: int = 0
     """Memory charged to the send buffer, in bytes (`sk_wmem_queued`)."""
     mss: int = 536

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..values.addresses import ANY
-from ..values.constants import TcpState
+from ..values.constants import WAKES_ALL, WAKES_ERRORS, TcpState
 from . import memory
 from .block import Tcb, Timer
 from .machine import REQUEST, TCP, RequestEvent, TcpEvent
@@ -36,12 +36,14 @@ def abort(tcb: Tcb, error: int, host: Host) -> None:
     tcb.error = error
     memory.let_go_all(tcb, host)
     finish(tcb, host)
+    host.wake(tcb, WAKES_ERRORS)
 
 
 def finish(tcb: Tcb, host: Host) -> None:
     """The connection is over (`tcp_done`); an orphan, or a child that nobody knows of, disappears."""
     tcb.read_shut = tcb.write_shut = True
     unhash(tcb, host)
+    host.wake(tcb, WAKES_ALL)
     waits = tcb.listener is not None and tcb.number in host.tcb(tcb.listener).accept_queue
     if tcb.fd is None and not waits:
         host.remove(tcb)
@@ -80,6 +82,7 @@ def socket_leaves_time_wait(tcb: Tcb, host: Host) -> None:
     """A record of its own waits out TIME-WAIT; the socket that programs hold is closed, and TCP_INFO says so."""
     tcb.read_shut = tcb.write_shut = True
     unhash(tcb, host)
+    host.wake(tcb, WAKES_ALL)
 
 
 def disconnect(tcb: Tcb, host: Host) -> None:
@@ -105,6 +108,7 @@ def disconnect(tcb: Tcb, host: Host) -> None:
     tcb.remote = (tcb.remote[0], 0)
     if not tcb.ip_bound:
         tcb.local = (ANY, tcb.local[1])
+    host.wake(tcb, WAKES_ERRORS)
 
 
 def abandon_children(listener: Tcb, host: Host) -> None:

@@ -20,7 +20,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from ..choices import INITIAL_SEQUENCE
-from ..values.constants import SHUT_WR, TcpFlag, TcpState
+from ..values.constants import SHUT_WR, WAKES_ALL, TcpFlag, TcpState
 from ..values.segments import TIMESTAMPS_SIZE, Segment
 from . import congestion, cookies, ecn, keepalive, memory, reserve, timestamps
 from .block import OutBuffer, Tcb, Timer
@@ -236,6 +236,7 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.last_received_ns = host.tick_ns
     _established(tcb, segment, host)
     tcb.predicts = not tcb.snd_scale
+    host.wake(tcb, WAKES_ALL)
     if tcb.defer_retries:
         acknowledge_with_data(tcb, host)
     else:
@@ -285,6 +286,7 @@ def ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool | None:
     timestamps.note(tcb, segment, host)
     _established(tcb, segment, host)
     congestion.pace(tcb)
+    host.wake(tcb, WAKES_ALL)
     tcb.predicts = True
     if tcb.write_shut:
         TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, SHUT_WR, host)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values.constants import TcpState
+from ..values.constants import WAKES_ERRORS, TcpState
 from ..values.icmp import MEANS
 from ..values.packets import IcmpError
 from ..values.segments import IcmpMessage
@@ -155,6 +155,7 @@ def error_takes_backoff_back(tcb: Tcb, message: IcmpMessage, host: Host) -> None
     The error itself is kept for later, or told if the program wants that."""
     if tcb.hears_errors:
         tcb.error = MEANS[message.kind]
+        host.wake(tcb, WAKES_ERRORS)
     else:
         tcb.soft_error = MEANS[message.kind]
     tcb.backoff -= 1
@@ -174,6 +175,7 @@ def error_takes_backoff_back(tcb: Tcb, message: IcmpMessage, host: Host) -> None
 def error_is_told_at_once(tcb: Tcb, message: IcmpMessage, host: Host) -> None:
     """The program wants to hear of every error: this one is pending, and the connection goes on all the same."""
     tcb.error = MEANS[message.kind]
+    host.wake(tcb, WAKES_ERRORS)
 
 
 @TCP.rule(

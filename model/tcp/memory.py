@@ -211,6 +211,7 @@ def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Hos
     if tcb.filling_gap:
         give_back(tcb, 0, host.profile)
     tcb.rcv_nxt = seq + len(data) + fin
+    tcb.has_news = True
     tcb.fin_received = tcb.fin_received or fin
 
 

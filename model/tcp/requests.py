@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..values.constants import TcpFlag, TcpState
+from ..values.constants import WAKES_READERS, TcpFlag, TcpState
 from ..values.segments import Segment
 from . import cookies, timestamps
 from .arrival import arrive
@@ -424,6 +424,8 @@ def _join_accept_queue(child: Tcb, listener: Tcb, segment: Segment, host: Host) 
     child.last_challenge_ns = -(1 << 60)
     listener.accept_queue.append(child.number)
     arrive(child, segment, host)
+    if child.state is not TcpState.SYN_RECEIVED:
+        host.wake(listener, WAKES_READERS)
 
 
 # ---------------------------------------------------------------- the request's own timer

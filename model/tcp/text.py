@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from ..values.constants import TcpFlag, TcpState
+from ..values.constants import WAKES_ALL, WAKES_READERS, TcpFlag, TcpState
 from ..values.segments import Segment
 from . import memory, order
 from .acknowledging import brings_more
@@ -139,9 +139,10 @@ def receive_buffer_is_collapsed(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def _note_no_memory(tcb: Tcb, host: Host) -> None:
-    """The window is closed, and an acknowledgement says so at once."""
+    """The window is closed, and an acknowledgement says so at once. The reader is woken, who alone can help."""
     tcb.predicts = False
     tcb.no_room = tcb.ack_now = tcb.ack_scheduled = True
+    host.wake(tcb, WAKES_READERS)
 
 
 @TCP.rule(
@@ -249,6 +250,7 @@ def fin_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The peer has no more to send: end of file follows the data already queued. Its acknowledgement may wait."""
     _take_fin(tcb, segment, host)
     tcb.pingpong = max(tcb.pingpong, host.profile.pingpong_threshold)
+    host.wake(tcb, WAKES_ALL)
 
 
 @TCP.rule(
@@ -258,6 +260,7 @@ def fin_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
 def fins_cross(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Both sides closed at once: the peer's FIN is acknowledged, ours is still to be."""
     _take_fin(tcb, segment, host, at_once=True)
+    host.wake(tcb, WAKES_ALL)
 
 
 @TCP.rule(

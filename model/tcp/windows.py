@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..profiles import Profile
+from ..values.constants import WAKES_WRITERS
 from ..values.segments import Segment
 from .block import Tcb
 from .machine import TCP, TcpEvent
@@ -107,7 +108,8 @@ def bound_mss(tcb: Tcb) -> None:
 
 def use_room(tcb: Tcb, host: Host) -> None:
     """A send buffer that was found full grows with the congestion window, unless it was set or the window is used up:
-    whenever something new was sent, and behind every segment that arrives (`tcp_check_space`).
+    whenever something new was sent, and behind every segment that arrives. If there is room again, those who wait for
+    it are woken (`tcp_check_space`).
     """
     if not tcb.ran_full:
         return
@@ -116,6 +118,7 @@ def use_room(tcb: Tcb, host: Host) -> None:
         tcb.cwnd_at_ns = host.tick_ns
     if tcb.writable:
         tcb.ran_full = False
+        host.wake(tcb, WAKES_WRITERS)
 
 
 def first_rcv_mss(tcb: Tcb) -> None:

@@ -13,7 +13,16 @@ import errno
 from typing import TYPE_CHECKING
 
 from ..values.addresses import ANY, Address, target
-from ..values.constants import MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR
+from ..values.constants import (
+    MSG_DONTWAIT,
+    MSG_PEEK,
+    SHUT_RD,
+    SHUT_RDWR,
+    SHUT_WR,
+    WAKES_ERRORS,
+    WAKES_READERS,
+    WAKES_WRITERS,
+)
 from ..values.results import OK, Answer, Block, Done, Fail
 from ..values.segments import Datagram
 from . import memory, paths
@@ -128,8 +137,15 @@ def datagram_without_route(udp: UdpSocket, data: bytes, flags: int, to: Address 
 )  # fmt: skip
 def datagram_is_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """More than 65507 bytes leave no room for the headers: EMSGSIZE."""
-    udp.error_queue += udp.hears_errors
+    _tell_error(udp, host)
     return Fail(errno.EMSGSIZE)
+
+
+def _tell_error(udp: UdpSocket, host: Host) -> None:
+    """Who wants to hear of every error hears of an own one too."""
+    if udp.hears_errors:
+        udp.error_queue += 1
+        host.wake(udp, WAKES_ERRORS)
 
 
 def _is_too_large_for_path(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> bool:
@@ -143,7 +159,7 @@ def _is_too_large_for_path(udp: UdpSocket, data: bytes, flags: int, to: Address 
 )  # fmt: skip
 def datagram_must_not_be_cut(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """The program wants no fragments, and it would have to be cut: EMSGSIZE."""
-    udp.error_queue += udp.hears_errors
+    _tell_error(udp, host)
     return Fail(errno.EMSGSIZE)
 
 
@@ -169,9 +185,11 @@ def datagram_after_shutdown(udp: UdpSocket, data: bytes, flags: int, to: Address
     on=UdpEvent.SEND, stays=READY, cite="udp(7); RFC 768",
 )  # fmt: skip
 def datagram_is_sent(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
-    """The whole datagram goes out at once; what becomes of it the sender is not told."""
+    """The whole datagram goes out at once; what becomes of it the sender is not told.
+    Its memory is free again before it arrives, and that wakes those who wait to send, each time (sock_wfree)."""
     goal = udp.remote if to is None else target(to, udp.local)
     source = (host.source_for(goal[0]) if udp.local[0] == ANY else udp.local[0], udp.local[1])
+    host.wake(udp, WAKES_WRITERS)
     host.transmit(Datagram(source, goal, bytes(data), *paths.manners(udp, goal[0], host)))
     return Done(len(data))
 
@@ -246,6 +264,7 @@ def datagram_is_kept(udp: UdpSocket, datagram: Datagram, host: Host) -> None:
     """The receive buffer has room for it: it waits for a reader."""
     udp.arrived.append(datagram)
     udp.rmem += memory.truesize(len(datagram.data))
+    host.wake(udp, WAKES_READERS)
 
 
 @UDP.rule(on=UdpEvent.DATAGRAM, stays=READY, cite="udp(7); SO_MEMINFO, SK_MEMINFO_DROPS")

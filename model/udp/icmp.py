@@ -17,7 +17,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from ..values.constants import IP_PMTUDISC_DONT
+from ..values.constants import IP_PMTUDISC_DONT, WAKES_ERRORS
 from ..values.icmp import LASTING, MEANS
 from ..values.packets import IcmpError
 from ..values.segments import IcmpMessage
@@ -49,6 +49,7 @@ def every_error_is_told(udp: UdpSocket, message: IcmpMessage, host: Host) -> Non
     """The program wants to hear of every error, even if it is not connected: it is pending, and a report waits."""
     udp.error = errno.EMSGSIZE if message.kind is K.PACKET_TOO_BIG else MEANS[message.kind]
     udp.error_queue += 1
+    host.wake(udp, WAKES_ERRORS)
 
 
 @UDP.rule(
@@ -58,6 +59,7 @@ def every_error_is_told(udp: UdpSocket, message: IcmpMessage, host: Host) -> Non
 def refusal_arrives(udp: UdpSocket, message: IcmpMessage, host: Host) -> None:
     """Nobody listens where the datagram went: ECONNREFUSED is pending."""
     udp.error = errno.ECONNREFUSED
+    host.wake(udp, WAKES_ERRORS)
 
 
 @UDP.rule(
@@ -67,6 +69,7 @@ def refusal_arrives(udp: UdpSocket, message: IcmpMessage, host: Host) -> None:
 def datagram_was_too_big(udp: UdpSocket, message: IcmpMessage, host: Host) -> None:
     """A link ahead takes no datagram of that size: EMSGSIZE is pending, and later ones will leave in fragments."""
     udp.error = errno.EMSGSIZE
+    host.wake(udp, WAKES_ERRORS)
 
 
 @UDP.rule(
@@ -76,6 +79,7 @@ def datagram_was_too_big(udp: UdpSocket, message: IcmpMessage, host: Host) -> No
 def lasting_error_arrives(udp: UdpSocket, message: IcmpMessage, host: Host) -> None:
     """No datagram will get there, for a filter forbids it, or the protocol or the host is unknown: that is pending."""
     udp.error = LASTING[message.kind]
+    host.wake(udp, WAKES_ERRORS)
 
 
 @UDP.rule(

@@ -1,6 +1,6 @@
 """poll and select with a zero time-out: what each descriptor is ready for, now.
 
-Not here: waiting for it (the caller lets time pass and asks again), epoll.
+Not here: waiting for it (the caller lets time pass and asks again), what an epoll is ready for (epoll.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..tcp.block import Tcb
 from ..values.constants import POLL_ALWAYS, POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI
-from .readiness import readiness
+from . import epoll
+from .readiness import note_full, readiness
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -24,24 +25,21 @@ POLLEX_SET).
 
 def look(fd: int, host: Host) -> int:
     """The whole mask of one descriptor. Looking at a full send buffer makes the kernel remember that someone did."""
-    endpoint = host.descriptors[fd]
+    endpoint = host.descriptors.get(fd)
+    if endpoint is None:
+        return epoll.look(host.epolls[fd], host)
     mask = readiness(endpoint)
     if isinstance(endpoint, Tcb):
         note_full(endpoint)
     return mask
 
 
-def note_full(tcb: Tcb) -> None:
-    """Remember that the send buffer was found full: it may grow when it has room again (SOCK_NOSPACE)."""
-    if not tcb.write_shut and not tcb.writable:
-        tcb.ran_full = True
-
-
 def poll(asked: list[tuple[int, int]], host: Host) -> list[tuple[int, int]]:
     """`(fd, revents)` for each descriptor that is ready, in the order asked."""
     ready = []
     for fd, events in asked:
-        revents = look(fd, host) & (events | POLL_ALWAYS) if fd in host.descriptors else POLLNVAL
+        known = fd in host.descriptors or fd in host.epolls
+        revents = look(fd, host) & (events | POLL_ALWAYS) if known else POLLNVAL
         if revents:
             ready.append((fd, revents))
     return ready

@@ -1,6 +1,6 @@
 """Readiness: one function that gives any socket's poll mask, made of named conditions.
 
-poll, select and (later) epoll all read this one mask. Each bit is there because a condition with a name holds, so an
+poll, select and epoll all read this one mask. Each bit is there because a condition with a name holds, so an
 answer of poll can be explained like any other: "writable, because the sending direction was shut".
 
 What surprises most: a socket that was never connected is *writable and hung up*; a direction that was shut is ready
@@ -127,3 +127,9 @@ def readiness(endpoint: Endpoint) -> int:
 def reasons(endpoint: Endpoint) -> tuple[Condition, ...]:
     """The conditions that hold for a socket now."""
     return tuple(condition for condition in conditions(endpoint) if condition.holds(endpoint))
+
+
+def note_full(tcb: Tcb) -> None:
+    """Remember that the send buffer was found full: it may grow when it has room again (SOCK_NOSPACE)."""
+    if not tcb.write_shut and not tcb.writable:
+        tcb.ran_full = True

@@ -44,12 +44,13 @@ from ..values.observation import Observation
 from ..values.packets import IcmpError
 from ..values.results import Answer, Done, Fail
 from ..values.segments import Datagram, Fragment, IcmpMessage, Packet, Segment, destination
-from ..waiting.polling import note_full
-from ..waiting.readiness import readiness
+from ..waiting import epoll
+from ..waiting.interest import Epoll, Item
+from ..waiting.readiness import note_full, readiness
 from .errors import error_arrives
 from .fragments import Reassembly
 from .routes import PathMtus, leaving
-from .syscalls import CALLS, ioctl_of
+from .syscalls import CALLS, MAKES, ioctl_of
 from .wheel import Place, Rank, firing_tick, level_of
 from .wire import as_received
 
@@ -96,6 +97,10 @@ class Host:
     """Choices asked since the last call began: choice, low, high, predicted, answered."""
     endpoints: dict[int, Endpoint] = attrs.Factory(dict)
     descriptors: dict[int, Endpoint] = attrs.Factory(dict)
+    epolls: dict[int, Epoll] = attrs.Factory(dict)
+    """By descriptor, as `descriptors` are; a number is in one of the two."""
+    watchers: dict[int, list[Item]] = attrs.Factory(dict)
+    """Endpoint or epoll → those that watch it, in the order in which they are woken."""
     closed: list[int] = attrs.Factory(list)
     """Heap of the descriptors below the highest ever open that are free again."""
     names: dict[int, str] = attrs.Factory(dict)
@@ -145,6 +150,7 @@ class Host:
     """
     counter: int = 0
     sockets_made: int = 0
+    epolls_made: int = 0
 
     # ------------------------------------------------------------ calls
 
@@ -156,7 +162,7 @@ class Host:
         self.asked.clear()
         if self.trace is None:
             return CALLS[name](self, *args)
-        fd = args[0] if args and type(args[0]) is int and name != "socket" else None
+        fd = args[0] if args and type(args[0]) is int and name not in MAKES else None
         before = self.names.get(fd) if fd is not None else None
         answer = CALLS[name](self, *args)
         self._record(name, before, args[1:] if fd is not None else args, answer)
@@ -171,6 +177,13 @@ class Host:
         elif name == "poll" and isinstance(answer, Done):
             args = ([(self._name(fd), events) for fd, events in args[0]],)  # type: ignore[attr-defined]
             answer = Done([(self._name(fd), events) for fd, events in answer.value])
+        elif name.startswith("epoll_c") and isinstance(answer, Done) and answer.value is not None:
+            socket, answer = self.names[answer.value], Done(self.names[answer.value])
+        elif name == "epoll_ctl":
+            operation, watched, *events = args
+            args = (operation, self._name(watched), *events)  # type: ignore[arg-type]
+        elif name == "epoll_wait" and isinstance(answer, Done):
+            answer = Done([(self._name(fd), events) for fd, events in answer.value])
         elif name == "select":
             args = tuple([self._name(fd) for fd in fds] for fds in args)  # type: ignore[attr-defined]
             if isinstance(answer, Done):
@@ -181,7 +194,7 @@ class Host:
         self.trace.add(CallEvent(self.now_ns, self.name, name, socket, args, answer, rules, seen))
 
     def _name(self, fd: int) -> str:
-        return self.names.get(fd, str(fd))
+        return self.names.get(fd, "closed")
 
     def observe(self, fd: int) -> Observation:
         """What can be seen of one open socket now. Not a call: no rule fires, but looking leaves the traces it leaves
@@ -191,35 +204,16 @@ class Host:
         mask = readiness(end) & (POLL_ALL | POLL_ALWAYS)
         if isinstance(end, UdpSocket):
             take_over(end)
-            return Observation(
-                mask,
-                len(end.first.data) if end.first is not None else 0,
-                0,
-                0,
-                end.drops,
-                end.rmem,
-                end.rcvbuf,
-                0,
-                end.sndbuf,
-            )
+            first = len(end.first.data) if end.first is not None else 0
+            return Observation(mask, first, 0, 0, end.drops, end.rmem, end.rcvbuf, 0, end.sndbuf)
         assert isinstance(end, Tcb)
         note_full(end)
         trail, self.trail = self.trail, _UNOBSERVED
         reads, writes = ioctl_of(end, FIONREAD, self), ioctl_of(end, TIOCOUTQ, self)
         self.trail = trail
         _UNOBSERVED.clear()
-        return Observation(
-            mask,
-            _number(reads),
-            _number(writes),
-            int(end.state),
-            end.drops,
-            end.rmem,
-            end.rcvbuf,
-            end.wmem,
-            end.sndbuf,
-            end.reserved,
-        )
+        memory = end.rmem, end.rcvbuf, end.wmem, end.sndbuf, end.reserved
+        return Observation(mask, _number(reads), _number(writes), int(end.state), end.drops, *memory)
 
     def choose(self, choice: Choice, low: int, high: int, predicted: int | None, subject: object) -> int:
         """Ask whoever decides; a range with a single value is no choice and is not asked."""
@@ -301,12 +295,35 @@ class Host:
 
     def open_descriptor(self, end: Endpoint) -> int:
         """Give `end` the lowest free descriptor, and a name for traces."""
-        fd = heapq.heappop(self.closed) if self.closed else 3 + len(self.descriptors)
+        fd = self._free_descriptor()
         self.descriptors[fd] = end
         end.fd = fd
         self.sockets_made += 1
         self.names[fd] = f"s{self.sockets_made}"
         return fd
+
+    def _free_descriptor(self) -> int:
+        return heapq.heappop(self.closed) if self.closed else 3 + len(self.descriptors) + len(self.epolls)
+
+    def open_epoll(self) -> int:
+        """Make an epoll and give it the lowest free descriptor, and a name for traces."""
+        fd = self._free_descriptor()
+        self.epolls[fd] = Epoll(self._number_endpoint(), fd)
+        self.epolls_made += 1
+        self.names[fd] = f"e{self.epolls_made}"
+        return fd
+
+    def close_epoll(self, fd: int) -> None:
+        """The epoll is gone: whoever watched it, and whatever it watched."""
+        epoll.close(self.epolls[fd].number, self)
+        epoll.release(self.epolls[fd], self)
+        del self.epolls[fd], self.names[fd]
+        heapq.heappush(self.closed, fd)
+
+    def wake(self, end: Endpoint, bits: int) -> None:
+        """Wake those who wait for this endpoint. `bits` say what for (`WAKES_READERS` and so on); 0 is for anything."""
+        if end.number in self.watchers:
+            epoll.wake(end.number, bits, self)
 
     def close_descriptor(self, end: Endpoint) -> None:
         assert end.fd is not None
@@ -678,7 +695,16 @@ class Host:
 
     def crash(self) -> None:
         """Lose everything: sockets, connections, timers. Nothing is sent."""
-        for table in (self.endpoints, self.descriptors, self.names, self.connections, self.held, self.page_users):
+        for table in (
+            self.endpoints,
+            self.descriptors,
+            self.epolls,
+            self.watchers,
+            self.names,
+            self.connections,
+            self.held,
+            self.page_users,
+        ):
             table.clear()
         for row in (self.closed, self.listeners, self.timers):
             row.clear()
@@ -693,6 +719,7 @@ class Host:
         new.policy, new.trace = policy, None
         new.endpoints = {number: clone(end) for number, end in self.endpoints.items()}
         new.descriptors = {fd: new.endpoints[end.number] for fd, end in self.descriptors.items()}
+        new.epolls, new.watchers = epoll.copies(self.epolls, self.watchers)
         new.ports, new.udp_ports = clone(self.ports), clone(self.udp_ports)
         new.path_mtus, new.reassembly = clone(self.path_mtus), self.reassembly.copy()
         return new

@@ -21,9 +21,19 @@ from ..tcp.block import Tcb
 from ..tcp.machine import TCP, TcpEvent
 from ..udp.machine import UDP, UdpEvent
 from ..values.addresses import Address
-from ..values.constants import FIONREAD, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_PEEK, SIOCOUTQNSD, TIOCOUTQ, TcpState
+from ..values.constants import (
+    FIONREAD,
+    MSG_DONTWAIT,
+    MSG_NOSIGNAL,
+    MSG_PEEK,
+    SIOCOUTQNSD,
+    TIOCOUTQ,
+    WAKES_ALL,
+    TcpState,
+)
 from ..values.results import Answer, Done
-from ..waiting import polling
+from ..waiting import epoll, polling
+from ..waiting.interest import Wish
 
 if TYPE_CHECKING:
     from .host import Host
@@ -31,6 +41,8 @@ if TYPE_CHECKING:
 Call = Callable[..., Answer]
 CALLS: dict[str, Call] = {}
 
+MAKES = ("socket", "epoll_create", "epoll_create1")
+"""The calls that make a descriptor out of nothing."""
 MODELLED_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK
 
 
@@ -39,8 +51,16 @@ def _call(function: Call) -> Call:
     return function
 
 
-def _closed(host: Host, fd: int) -> Answer:
-    return DESCRIPTOR.fire(host.trail, DescriptorEvent.CALL, Descriptor(fd), host)  # type: ignore[no-any-return]
+def _closed(host: Host, fd: int, *, ioctl: bool = False) -> Answer:
+    """What a call for sockets answers where there is none: the descriptor is closed, or an epoll's."""
+    return DESCRIPTOR.fire(  # type: ignore[no-any-return]
+        host.trail, DescriptorEvent.CALL, _descriptor(fd, host), host, ioctl
+    )
+
+
+def _descriptor(fd: int, host: Host) -> Descriptor:
+    is_open = fd in host.descriptors or fd in host.epolls
+    return Descriptor(fd, DescriptorState.OPEN if is_open else DescriptorState.CLOSED)
 
 
 def _locked(host: Host, machine: Machine, event: int, tcb: Tcb, *args: Any) -> Answer:
@@ -70,9 +90,14 @@ def socket(host: Host, family: int, kind: int, proto: int) -> Answer:
 @_call
 def close(host: Host, fd: int) -> Answer:
     end = host.descriptors.get(fd)
-    if end is None:
+    if end is None and fd not in host.epolls:
         return _closed(host, fd)
     answer: Answer = DESCRIPTOR.fire(host.trail, DescriptorEvent.CLOSE, Descriptor(fd, DescriptorState.OPEN), host)
+    if end is None:
+        host.close_epoll(fd)
+        return answer
+    if end.number in host.watchers:
+        epoll.close(end.number, host)
     if isinstance(end, Tcb):
         end.busy = True
         TCP.fire(host.trail, TcpEvent.CLOSE, end, host)
@@ -165,9 +190,15 @@ def shutdown(host: Host, fd: int, how: int) -> Answer:
     end = host.descriptors.get(fd)
     if end is None:
         return _closed(host, fd)
-    if isinstance(end, Tcb):
-        return _locked(host, SOCKET, LifeEvent.SHUTDOWN, end, how)
-    return UDP.fire(host.trail, UdpEvent.SHUTDOWN, end, how, host)  # type: ignore[no-any-return]
+    if not isinstance(end, Tcb):
+        answer: Answer = UDP.fire(host.trail, UdpEvent.SHUTDOWN, end, how, host)
+        host.wake(end, WAKES_ALL)
+        return answer
+    end.busy = True
+    answer = SOCKET.fire(host.trail, LifeEvent.SHUTDOWN, end, how, host)
+    host.wake(end, WAKES_ALL)
+    host.unlock(end)
+    return answer
 
 
 @_call
@@ -190,9 +221,10 @@ def _of_any(host: Host, fd: int, event: LifeEvent) -> Answer:
 @_call
 def setblocking(host: Host, fd: int, blocking: bool) -> Answer:
     end = host.descriptors.get(fd)
-    if end is None:
+    if end is not None:
+        end.nonblocking = not blocking
+    elif fd not in host.epolls:
         return _closed(host, fd)
-    end.nonblocking = not blocking
     return DESCRIPTOR.fire(  # type: ignore[no-any-return]
         host.trail, DescriptorEvent.SET_BLOCKING, Descriptor(fd, DescriptorState.OPEN), host
     )
@@ -214,7 +246,7 @@ def getsockopt_(host: Host, fd: int, level: int, option: int, buflen: int = 0) -
 def ioctl(host: Host, fd: int, request: int) -> Answer:
     end = host.descriptors.get(fd)
     if end is None:
-        return _closed(host, fd)
+        return _closed(host, fd, ioctl=True)
     return ioctl_of(end, request, host)
 
 
@@ -247,9 +279,58 @@ def poll(host: Host, asked: list[tuple[int, int]]) -> Answer:
 @_call
 def select(host: Host, reads: list[int], writes: list[int], excepts: list[int]) -> Answer:
     for fd in (*reads, *writes, *excepts):
-        if fd not in host.descriptors:
+        if fd not in host.descriptors and fd not in host.epolls:
             return _closed(host, fd)
     answer = Done(polling.select(reads, writes, excepts, host))
     return DESCRIPTOR.fire(  # type: ignore[no-any-return]
         host.trail, DescriptorEvent.SELECT, Descriptor(-1, DescriptorState.OPEN), answer, host
+    )
+
+
+# ---------------------------------------------------------------- epoll
+
+
+@_call
+def epoll_create(host: Host, size: int) -> Answer:
+    return DESCRIPTOR.fire(  # type: ignore[no-any-return]
+        host.trail, DescriptorEvent.EPOLL_CREATE, Descriptor(-1), size, 0, host
+    )
+
+
+@_call
+def epoll_create1(host: Host, flags: int) -> Answer:
+    return DESCRIPTOR.fire(  # type: ignore[no-any-return]
+        host.trail, DescriptorEvent.EPOLL_CREATE, Descriptor(-1), 1, flags, host
+    )
+
+
+@_call
+def epoll_ctl(host: Host, fd: int, operation: int, watched: int, events: int = 0, data: int | None = None) -> Answer:
+    """`data` is what reports name the file by: its descriptor, if it is not said."""
+    file = host.descriptors.get(watched) or host.epolls.get(watched)
+    for each in (fd, watched):
+        if each not in host.descriptors and each not in host.epolls:
+            return _closed(host, each)
+    instance = host.epolls.get(fd)
+    if instance is None or file is None:
+        return _no_epoll(host, fd)
+    wish = Wish(instance, file, operation, events & 0xFFFFFFFF, watched if data is None else data)
+    return epoll.control(wish, watched, host)
+
+
+@_call
+def epoll_wait(host: Host, fd: int, most: int) -> Answer:
+    """With a zero time-out: `(data, events)` of at most `most` files."""
+    refused: Answer | None = DESCRIPTOR.offer(host.trail, DescriptorEvent.EPOLL_WAIT, _descriptor(fd, host), most, host)
+    if refused is not None:
+        return refused
+    instance = host.epolls.get(fd)
+    if instance is None:
+        return _no_epoll(host, fd) if fd in host.descriptors else _closed(host, fd)
+    return Done(epoll.wait(instance, most, host))
+
+
+def _no_epoll(host: Host, fd: int) -> Answer:
+    return DESCRIPTOR.fire(  # type: ignore[no-any-return]
+        host.trail, DescriptorEvent.EPOLL_CALL, Descriptor(fd, DescriptorState.OPEN), host
     )

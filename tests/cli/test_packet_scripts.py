@@ -21,7 +21,7 @@ GOOD = """0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
 +.1 > nothing
 """
 BAD = GOOD.replace("ack 1 <", "ack 2 <")
-BEYOND = GOOD + "+0 epoll_create(1) = 5\n"
+BEYOND = GOOD + "+0 setsockopt(3, SOL_TCP, TCP_INQ, [1], 4) = 0\n"
 
 Write = Callable[..., str]
 
@@ -60,7 +60,7 @@ def test_what_was_expected_and_seen_is_shown(invoke: Invoke, write: Write) -> No
 
 def test_what_is_not_supported_is_named_with_file_and_line(invoke: Invoke, write: Write) -> None:
     result = invoke("run", write(BEYOND))
-    assert "a.pkt:7: not supported on the model: the call epoll_create" in result.stdout
+    assert "a.pkt:7: not supported on the model: the name TCP_INQ" in result.stdout
 
 
 def test_a_directory_means_all_below_and_each_end_is_counted(invoke: Invoke, write: Write) -> None:

@@ -18,12 +18,14 @@ import pytest
 
 from model.profiles import Profile
 from model.sockets.life import SOCKET
-from model.tcp import memory
+from model.tcp import arrival, memory
 from model.tcp.block import Tcb
 from model.tcp.machine import TCP
-from model.values.constants import TcpState
+from model.values.constants import WAKES_READERS, WAKES_WRITERS, TcpState
 from model.values.results import Fail
 from model.waiting import readiness
+from model.waiting.interest import EPOLL, Item
+from model.world.host import Host
 from realnet.diag import Diag
 from realnet.page import FreshPage
 from wouldblock.crosscheck.report import Contradiction
@@ -69,15 +71,59 @@ def lost_wakeup() -> Iterator[str]:
     condition = next(c for c in readiness.TCP_SOCKET if c.name == "room_to_send")
     holds = condition.holds
 
+    full: set[int] = set()
+
     def late(tcb: Any) -> bool:
-        return holds(tcb) and not (tcb.ran_full and tcb.wmem)
+        if not tcb.wmem:
+            full.discard(tcb.number)
+        elif not holds(tcb):
+            full.add(tcb.number)
+        return holds(tcb) and tcb.number not in full
 
     condition.holds = late
     yield "stream"
     condition.holds = holds
 
 
-FAULTS = [wrong_errno, missing_move, off_by_one, lost_wakeup]
+@contextmanager
+def lost_edge() -> Iterator[str]:
+    """Bytes that arrive behind unread ones wake nobody."""
+    said = arrival._wake_readers
+
+    def only_the_first(tcb: Tcb, host: Any) -> None:
+        tcb.has_news = False
+        if tcb.fin_received or not tcb.received or tcb.received[0].length == tcb.readable_bytes:
+            host.wake(tcb, WAKES_READERS)
+
+    arrival._wake_readers = only_the_first
+    yield "stream"
+    arrival._wake_readers = said
+
+
+@contextmanager
+def unfair_report() -> Iterator[str]:
+    """What was reported level-triggered goes to the front of the ready list, and starves the others."""
+
+    def to_the_front(item: Item, bits: int, host: Any) -> None:
+        ready = host.epolls[item.owner].ready
+        ready[item.key] = item
+        ready.move_to_end(item.key, last=False)
+
+    undo = EPOLL.replace("level_is_reported", body=to_the_front)
+    yield "stream"
+    undo()
+
+
+@contextmanager
+def quiet_datagram() -> Iterator[str]:
+    """A datagram that leaves wakes no writer, as if UDP were like TCP."""
+    wake = Host.wake
+    Host.wake = lambda self, end, bits: wake(self, end, bits) if bits != WAKES_WRITERS else None  # type: ignore[method-assign]
+    yield "udp"
+    Host.wake = wake  # type: ignore[method-assign]
+
+
+FAULTS = [wrong_errno, missing_move, off_by_one, lost_wakeup, lost_edge, unfair_report, quiet_datagram]
 
 
 def find(fault: Callable[[], Any], diag: Diag, page: FreshPage) -> Contradiction:

@@ -44,7 +44,7 @@ def machine_for(family: str, run: Walk) -> type[RuleBasedStateMachine]:
         @initialize(data=st.data())
         def begin(self, data: st.DataObject) -> None:
             for op in prelude(family, lambda n: data.draw(st.integers(0, n - 1))):
-                if not self.lost:
+                if not self.lost and self.pair.model.has_all(op):
                     self.perform(op)
 
         @precondition(lambda self: not self.lost)

@@ -48,7 +48,7 @@ class Program:
             self.host.sleep_until(self.host.now_ns + operation[1] * MS)
         else:
             operation = next_operation(self.family, self.arm.sockets(), self.host, self.draw)
-        if len(operation) == 1 or operation[0] == "pause" or operation[1] in self.arm.fds:
+        if self.arm.has_all(operation):
             answer = self.arm.perform(operation)
             assert not isinstance(answer, Block)
         return operation
@@ -57,6 +57,8 @@ class Program:
         """Close every descriptor, and let ten minutes pass."""
         for number in tuple(self.arm.fds):
             self.arm.perform(("close", number))
+        for number in tuple(self.arm.epolls):
+            self.arm.perform(("drop", number))
         self.host.sleep_until(self.host.now_ns + 600_000 * MS)
 
 

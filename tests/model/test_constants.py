@@ -36,12 +36,21 @@ ONLY_IN_HEADERS = {
     "IP_PMTUDISC_PROBE": 3,
     "IP_PMTUDISC_INTERFACE": 4,
     "IP_PMTUDISC_OMIT": 5,
+    "EPOLLWAKEUP": 1 << 29,  # linux/eventpoll.h, as are these
+    "EPOLL_CTL_ADD": 1,
+    "EPOLL_CTL_DEL": 2,
+    "EPOLL_CTL_MOD": 3,
+    "EPOLL_MAX_EVENTS": 178_956_970,  # fs/eventpoll.c
 }
 SUMS = {
     "POLL_ALWAYS": select.POLLERR | select.POLLHUP | select.POLLNVAL,
     "POLL_ALL": select.POLLIN | select.POLLPRI | select.POLLOUT | select.POLLRDHUP,
+    "WAKES_ALL": 0,
+    "WAKES_READERS": select.POLLIN | select.POLLPRI | select.POLLRDNORM | select.POLLRDBAND,
+    "WAKES_WRITERS": select.POLLOUT | select.POLLWRNORM | select.POLLWRBAND,
+    "WAKES_ERRORS": select.POLLERR,
 }
-"""What poll() reports unasked, and what the model and the cross-check ask for."""
+"""What poll() reports unasked, what the model and the cross-check ask for, and what wake-ups are about."""
 
 NUMBERS = {name: value for name, value in vars(constants).items() if name.isupper() and isinstance(value, int)}
 

@@ -4,8 +4,9 @@ Hypothesis draws programs from the operations of the cross-check, with waits in 
 is held against the whole host; a law that is broken comes as the shortest program that breaks it. What a socket *would*
 answer is asked of a copy of the host, so that asking changes nothing.
 
-The laws are of four kinds: numbers that must be in order (RFC 9293 §3.4), accounts that must add up (memory), timers
-that only the living may have, and promises: poll and FIONREAD say what the next call will do.
+The laws are of five kinds: numbers that must be in order (RFC 9293 §3.4), accounts that must add up (memory), timers
+that only the living may have, epolls that know of whom they watch and lose no wake-up, and promises: poll and FIONREAD
+say what the next call will do.
 
 Not here: whether the kernel does the same (that is the cross-check).
 """
@@ -24,6 +25,8 @@ from model.tcp.block import Tcb
 from model.udp.machine import UdpSocket
 from model.udp.memory import truesize
 from model.values.constants import (
+    EPOLLET,
+    EPOLLEXCLUSIVE,
     FIONREAD,
     POLL_ALL,
     POLLERR,
@@ -34,6 +37,7 @@ from model.values.constants import (
     TcpState,
 )
 from model.values.results import Answer, Done, Fail
+from model.waiting.interest import Interest, Item
 from model.world.host import Host
 from wouldblock.crosscheck.operations import FAMILIES, Operation
 
@@ -43,6 +47,7 @@ from .traces import ModelNet, established
 STEPS = 25
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 PLENTY = 1 << 24
+POLL_BITS = 0xFFFF
 
 Law = Callable[[Host], None]
 
@@ -122,7 +127,43 @@ def tables_name_the_living(host: Host) -> None:
     assert all(ends[host.connections[pair]].local == pair[0] for pair in host.connections)
     assert all(host.tcb(number).state is TcpState.LISTEN for number in host.listeners)
     assert all(end.fd is None or host.descriptors[end.fd] is end for end in ends.values())
-    assert set(host.names) == set(host.descriptors)
+    assert set(host.names) == {*host.descriptors, *host.epolls}
+    assert not host.descriptors.keys() & host.epolls.keys()
+
+
+# ---------------------------------------------------------------- epolls
+
+
+def items(host: Host) -> list[Item]:
+    return [item for epoll in host.epolls.values() for item in epoll.items.values()]
+
+
+def epolls_and_files_know_of_each_other(host: Host) -> None:
+    """What is watched is open, and each epoll that says so watches it; exclusive watchers stand behind the others."""
+    files = {end.number: fd for fd, end in host.descriptors.items()}
+    files.update((epoll.number, fd) for fd, epoll in host.epolls.items())
+    assert all(files[item.number] == item.fd and item.state is not Interest.OFF for item in items(host))
+    watchers = [item for row in host.watchers.values() for item in row]
+    assert {id(item) for item in watchers} == {id(item) for item in items(host)}
+    for row in host.watchers.values():
+        manners = [bool(item.events & EPOLLEXCLUSIVE) for item in row]
+        assert row
+        assert manners == sorted(manners)
+
+
+def the_ready_are_in_the_list(host: Host) -> None:
+    for epoll in host.epolls.values():
+        ready = {key for key, item in epoll.items.items() if item.state is Interest.READY}
+        assert set(epoll.ready) == ready
+        assert all(epoll.items[key] is item for key, item in epoll.ready.items())
+
+
+def no_wake_up_is_lost(host: Host) -> None:
+    """A file that is ready for what was asked for is in the list, unless that was told before: as an edge, or once."""
+    for item in items(host):
+        if item.fd in host.descriptors and item.state is Interest.IDLE and not item.events & EPOLLET:
+            answer = asked_of_a_copy(host, "poll", [(item.fd, item.events & POLL_BITS)])
+            assert answer == Done([])
 
 
 # ---------------------------------------------------------------- timers
@@ -216,7 +257,8 @@ def fionread_is_what_recv_gives(host: Host) -> None:
 LAWS: tuple[Law, ...] = (
     sequence_numbers_are_in_order, queues_have_no_gaps, memory_adds_up, only_unacknowledged_buffers_are_held,
     nothing_is_under_way, tables_name_the_living, the_closed_have_no_timers, armed_timers_will_fire,
-    what_is_unacknowledged_has_a_timer, writable_takes_a_byte, writable_never_blocks, readable_never_blocks,
+    what_is_unacknowledged_has_a_timer, epolls_and_files_know_of_each_other, the_ready_are_in_the_list,
+    no_wake_up_is_lost, writable_takes_a_byte, writable_never_blocks, readable_never_blocks,
     an_end_of_file_was_announced, fionread_is_what_recv_gives,
 )  # fmt: skip
 
@@ -247,6 +289,7 @@ def test_nothing_is_left_when_all_is_closed_and_ten_minutes_have_passed(family: 
     program.close()
     host = program.host
     assert (host.endpoints, host.descriptors, host.connections, host.listeners) == ({}, {}, {}, [])
+    assert (host.epolls, host.watchers) == ({}, {})
     assert (host.ports.held, host.udp_ports.held, host.held, host.next_deadline()) == ({}, {}, set(), None)
 
 

@@ -73,7 +73,13 @@ LINGER = (
 )
 
 
-@pytest.mark.parametrize("text", [EPOLL, INQ, LINGER], ids=["epoll", "ancillary data", "structures"])
+def test_epoll_is_there_on_both() -> None:
+    outcome = play(EPOLL)
+    assert outcome.verdict is Verdict.PASSED, str(outcome)
+    assert run(parse(EPOLL)).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("text", [INQ, LINGER], ids=["ancillary data", "structures"])
 def test_what_only_the_kernel_has(text: str) -> None:
     outcome = play(text)
     assert outcome.verdict is Verdict.PASSED, str(outcome)

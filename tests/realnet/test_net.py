@@ -303,15 +303,14 @@ def test_the_modules_look_like_the_originals() -> None:
         assert net.socket.AF_INET == socket.AF_INET
         assert net.socket.timeout is TimeoutError
         assert net.socket.gaierror is socket.gaierror
-        assert net.selectors.DefaultSelector is net.selectors.PollSelector
-        assert not hasattr(net.select, "epoll")
+        assert net.selectors.DefaultSelector is net.selectors.EpollSelector
         assert not hasattr(net.socket.socket, "sendmsg")
         assert not net.socket.has_ipv6
         assert {info[0] for info in net.socket.getaddrinfo("localhost", 80)} == {2}
         assert net.trace.events == []
 
 
-@pytest.mark.parametrize("name", ["SelectSelector", "PollSelector"])
+@pytest.mark.parametrize("name", ["SelectSelector", "PollSelector", "EpollSelector"])
 def test_selectors(name: str) -> None:
     with RealNet() as net:
         server = net.socket.create_server(("127.0.0.1", 80))

@@ -120,6 +120,56 @@ MODULE_CALLS: list[tuple[str, Callable[[Any, Any], Any]]] = [
         m.select.poll().poll(0)
         m.select.poll().poll(False)
         m.select.poll().poll(1e-9)
+        m.select.epoll(0)
+        m.select.epoll(-2)
+        m.select.epoll("x")
+        m.select.epoll(1.5)
+        m.select.epoll(2**31)
+        m.select.epoll(flags=1)
+        m.select.epoll(flags="x")
+        m.select.epoll(0, flags=1)
+        m.select.epoll(sizehint=5, flags=m.select.EPOLL_CLOEXEC).closed
+        m.select.epoll().register("x")
+        m.select.epoll().register(-1)
+        m.select.epoll().register(None, "x")
+        m.select.epoll().register(2**40)
+        m.select.epoll().register(BadFileno())
+        m.select.epoll().register(s, "x")
+        m.select.epoll().register(s, 1.5)
+        m.select.epoll().register(s, HUGE)
+        m.select.epoll().register(fd=s, eventmask=1 - 2**32)
+        m.select.epoll().modify("x", 1)
+        m.select.epoll().modify(s, None)
+        m.select.epoll().unregister("x")
+        m.select.epoll().unregister(-1)
+        m.select.epoll().poll("x")
+        m.select.epoll().poll(math.nan)
+        m.select.epoll().poll(1e30)
+        m.select.epoll().poll(HUGE)
+        m.select.epoll().poll(2**31 / 1000)
+        m.select.epoll().poll(-(2**31) / 1000 - 1)
+        m.select.epoll().poll(0, 0)
+        m.select.epoll().poll(0, -2)
+        m.select.epoll().poll("x", -2)
+        m.select.epoll().poll(0, "x")
+        m.select.epoll().poll(0, 1.0)
+        m.select.epoll().poll(0, 2**31)
+        m.select.epoll().poll(-0.0001)
+        m.select.epoll().poll(timeout=0.0, maxevents=3)
+        m.select.epoll.fromfd("x")
+        m.select.epoll.fromfd(2**40)
+        m.select.epoll.fromfd(-1).closed
+        m.select.epoll().__exit__(1, 2, 3)
+        [(e.close(), e.close(), e.closed) for e in [m.select.epoll()]]
+        [(e.close(), e.fileno()) for e in [m.select.epoll()]]
+        [(e.close(), e.poll("x")) for e in [m.select.epoll()]]
+        [(e.close(), e.poll(0, "x")) for e in [m.select.epoll()]]
+        [(e.close(), e.register(s)) for e in [m.select.epoll()]]
+        [(e.close(), e.register("x")) for e in [m.select.epoll()]]
+        [(e.close(), e.modify(s, 1)) for e in [m.select.epoll()]]
+        [(e.close(), e.unregister(s)) for e in [m.select.epoll()]]
+        [(e.close(), e.__enter__()) for e in [m.select.epoll()]]
+        (m.select.epoll.__name__, m.select.epoll.__module__)
         m.select.select(1, [], [])
         m.select.select([], [], [], "x")
         m.select.select([], [], [], -1)
@@ -204,6 +254,7 @@ def arms() -> Iterator[Callable[[], tuple[tuple[Any, Any], tuple[Any, Any]]]]:
     def make() -> tuple[tuple[Any, Any], tuple[Any, Any]]:
         net = FakeNet()
         net.fake.answers.update(ioctl=Done(0), getsockopt=Done(0))
+        net.fake.answers.update(epoll_create1=Done(77), epoll_ctl=Done(), epoll_wait=Done([]))
         theirs, ours = real.socket.socket(), net.socket.socket()
         theirs.setblocking(False)
         ours.setblocking(False)

@@ -63,8 +63,8 @@ def test_the_enums_are_made_from_the_replacement() -> None:
 def test_every_net_has_classes_of_its_own() -> None:
     first, second = FakeNet(), FakeNet()
     assert first.socket.socket is not second.socket.socket
-    assert first.selectors.DefaultSelector is first.selectors.PollSelector
-    assert not hasattr(first.selectors, "EpollSelector")
+    assert first.selectors.DefaultSelector is first.selectors.EpollSelector
+    assert first.selectors.EpollSelector is not real_selectors.EpollSelector
     assert first.events == []
 
 

@@ -96,7 +96,7 @@ def every_selector(net: Any) -> Any:
     client, server = pair(net)
     seen: list[Any] = [net.selectors.DefaultSelector.__name__, hasattr(net.selectors, "EpollSelector")]
     with client, server:
-        for cls in (net.selectors.SelectSelector, net.selectors.PollSelector, net.selectors.DefaultSelector):
+        for cls in (net.selectors.SelectSelector, net.selectors.PollSelector, net.selectors.EpollSelector):
             with cls() as selector:
 
                 def ready(chosen: Any = selector) -> list[tuple[str, int]]:

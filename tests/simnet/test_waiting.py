@@ -136,7 +136,7 @@ def test_the_poll_object_follows_registration(net: FakeNet) -> None:
 
 
 def test_selectors_run_over_the_simulated_poll(net: FakeNet, sock: Any) -> None:
-    with net.selectors.DefaultSelector() as selector:
+    with net.selectors.PollSelector() as selector:
         selector.register(sock, net.selectors.EVENT_READ, data="mine")
         net.fake.answers["poll"] = ready_at(net, 2 * SECOND, [(3, POLLIN)])
         assert selector.select(1.5) == []

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import select
 import socket
 import time
@@ -18,13 +19,21 @@ from collections.abc import Callable
 from typing import Any
 
 from model.endpoint import Endpoint
-from model.values.constants import MSG_PEEK, POLL_ALL
+from model.values.constants import (
+    EPOLL_CTL_ADD,
+    EPOLL_CTL_DEL,
+    EPOLL_CTL_MOD,
+    FD_SETSIZE,
+    FIONREAD,
+    MSG_PEEK,
+    POLL_ALL,
+)
 from model.values.observation import Observation
 from model.values.results import Answer, Block, Done
 from model.world.host import Host
 from realnet.observe import Observer
 
-from .operations import Operation
+from .operations import Operation, references
 
 FOREIGN = "10.99.99.99"
 _PATTERN = bytes(range(256)) * (300_000 // 256 + 3)
@@ -42,6 +51,8 @@ class KernelArm:
     def __init__(self, home: str) -> None:
         self.home = home
         self.sockets: dict[int, socket.socket] = {}
+        self.epolls: dict[int, select.epoll] = {}
+        self.epolls_made = 0
         self.observer = Observer()
         self.made = 0
         self.sent = 0
@@ -63,6 +74,8 @@ class KernelArm:
     def close(self) -> None:
         for sock in self.sockets.values():
             sock.close()
+        for epoll in self.epolls.values():
+            epoll.close()
 
     def local_port(self, number: int) -> int:
         return int(self.sockets[number].getsockname()[1])
@@ -169,6 +182,54 @@ class KernelArm:
         ready = select.select(all_of_them, all_of_them, all_of_them, 0)
         return tuple([numbers[s] for s in found] for found in ready)
 
+    def _epoll(self) -> None:
+        self.epolls_made += 1
+        self.epolls[self.epolls_made] = select.epoll()
+
+    def _drop(self, e: int) -> None:
+        self.epolls.pop(e).close()
+
+    def _file(self, named: tuple[str, int]) -> Any:
+        kind, number = named
+        return self.epolls[number] if kind == "epoll" else self.sockets[number]
+
+    def _add_to(self, e: int, named: tuple[str, int], events: int) -> None:
+        self.epolls[e].register(self._file(named), events)
+
+    def _modify_in(self, e: int, named: tuple[str, int], events: int) -> None:
+        self.epolls[e].modify(self._file(named), events)
+
+    def _delete_from(self, e: int, named: tuple[str, int]) -> None:
+        self.epolls[e].unregister(self._file(named))
+
+    def _wait(self, e: int, most: int) -> Any:
+        names = {sock.fileno(): f"s{n}" for n, sock in self.sockets.items()}
+        names.update((epoll.fileno(), f"e{n}") for n, epoll in self.epolls.items())
+        return [(names[fd], bits) for fd, bits in self.epolls[e].poll(0, most)]
+
+    def _look_at(self, e: int) -> Any:
+        poller = select.poll()
+        poller.register(self.epolls[e], POLL_ALL)
+        return [bits for _, bits in poller.poll(0)]
+
+    def _ask_epoll(self, e: int) -> bytes:
+        return fcntl.ioctl(self.epolls[e], FIONREAD, b"\0\0\0\0")
+
+    def _bind_epoll(self, e: int) -> None:
+        fd = self.epolls[e].fileno()
+        misnamed = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+        try:
+            misnamed.bind((self.home, 0))
+        finally:
+            misnamed.detach()
+
+    def _wait_on_socket(self, n: int) -> Any:
+        epoll = select.epoll.fromfd(os.dup(self.sockets[n].fileno()))
+        try:
+            return epoll.poll(0)
+        finally:
+            epoll.close()
+
     def _pause(self, milliseconds: int) -> None:
         time.sleep(milliseconds / 1000)
 
@@ -180,7 +241,8 @@ class ModelArm:
         self.home = home
         self.host = host
         self.fds: dict[int, int] = {}
-        self.made = 0
+        self.epolls: dict[int, int] = {}
+        self.made = self.epolls_made = 0
         self.sent = 0
 
     def perform(self, op: Operation) -> Any:
@@ -198,9 +260,15 @@ class ModelArm:
     def endpoint(self, number: int) -> Endpoint:
         return self.host.descriptors[self.fds[number]]
 
+    def has_all(self, op: Operation) -> bool:
+        """Whether every socket and every epoll that an operation names is there."""
+        open_ones = {"of": self.fds, "epoll": self.epolls}
+        return all(number in open_ones[kind] for kind, number in references(op))
+
     def fork(self, host: Host) -> ModelArm:
         new = ModelArm(self.home, host)
         new.fds, new.made, new.sent = dict(self.fds), self.made, self.sent
+        new.epolls, new.epolls_made = dict(self.epolls), self.epolls_made
         return new
 
     def _address(self, symbolic: tuple[str, int]) -> tuple[str, int]:
@@ -290,6 +358,45 @@ class ModelArm:
         numbers = {fd: n for n, fd in self.fds.items()}
         answer = self.host.call("select", fds, fds, fds)
         return tuple([numbers[fd] for fd in found] for found in self._value(answer))
+
+    def _epoll(self) -> None:
+        self.epolls_made += 1
+        self.epolls[self.epolls_made] = self._value(self.host.call("epoll_create1", 0))
+
+    def _drop(self, e: int) -> Answer:
+        return self.host.call("close", self.epolls.pop(e))
+
+    def _control(self, e: int, operation: int, named: tuple[str, int], events: int) -> Answer:
+        kind, number = named
+        fd = self.epolls[number] if kind == "epoll" else self.fds[number]
+        return self.host.call("epoll_ctl", self.epolls[e], operation, fd, events)
+
+    def _add_to(self, e: int, named: tuple[str, int], events: int) -> Answer:
+        return self._control(e, EPOLL_CTL_ADD, named, events)
+
+    def _modify_in(self, e: int, named: tuple[str, int], events: int) -> Answer:
+        return self._control(e, EPOLL_CTL_MOD, named, events)
+
+    def _delete_from(self, e: int, named: tuple[str, int]) -> Answer:
+        return self._control(e, EPOLL_CTL_DEL, named, 0)
+
+    def _wait(self, e: int, most: int) -> Any:
+        names = {fd: f"s{n}" for n, fd in self.fds.items()}
+        names.update((fd, f"e{n}") for n, fd in self.epolls.items())
+        answer = self.host.call("epoll_wait", self.epolls[e], most if most > 0 else FD_SETSIZE - 1)
+        return [(names[fd], bits) for fd, bits in self._value(answer)]
+
+    def _look_at(self, e: int) -> Any:
+        return [bits for _, bits in self._value(self.host.call("poll", [(self.epolls[e], POLL_ALL)]))]
+
+    def _ask_epoll(self, e: int) -> Answer:
+        return self.host.call("ioctl", self.epolls[e], FIONREAD)
+
+    def _bind_epoll(self, e: int) -> Answer:
+        return self.host.call("bind", self.epolls[e], (self.home, 0))
+
+    def _wait_on_socket(self, n: int) -> Answer:
+        return self.host.call("epoll_wait", self.fds[n], FD_SETSIZE - 1)
 
     def _pause(self, milliseconds: int) -> None:
         self.host.trail.clear()

@@ -9,6 +9,9 @@ Not here: anything that needs more than about a second of real time.
 from __future__ import annotations
 
 from model.values.constants import (
+    EPOLLET,
+    EPOLLEXCLUSIVE,
+    EPOLLIN,
     IPPROTO_TCP,
     SHUT_RD,
     SHUT_RDWR,
@@ -111,10 +114,31 @@ A_FIN_FINDS_NO_MEMORY: list[Operation] = [
     ("recv", 2, 100_000), ("recv", 2, 1),
 ]  # fmt: skip
 
+
+def _in_each_other(most: int) -> list[Operation]:
+    """As many epolls, each of which watches the next, from the inside out."""
+    chain = [("add_to", n, ("epoll", n + 1), EPOLLIN) for n in range(most - 1, 0, -1)]
+    return [("epoll",)] * most + chain
+
+
+EPOLLS_IN_EACH_OTHER: list[Operation] = [
+    U, ("bind", 1, HOME), *_in_each_other(5), ("add_to", 5, ("of", 1), EPOLLIN | EPOLLET), ("sendto", 1, 5, ("of", 1)),
+    ("look_at", 1), ("wait", 1, -1), ("wait", 5, -1), ("look_at", 1), ("wait", 1, -1), ("wait", 3, -1),
+    ("add_to", 5, ("epoll", 1), EPOLLIN), ("add_to", 3, ("epoll", 2), EPOLLIN), ("epoll",),
+    ("add_to", 6, ("epoll", 1), EPOLLIN), ("add_to", 5, ("epoll", 6), EPOLLIN), ("drop", 3),
+    ("add_to", 5, ("epoll", 1), EPOLLIN), ("wait", 5, -1), ("wait", 2, -1),
+]  # fmt: skip
+TWO_EPOLLS_FOR_ONE_SOCKET: list[Operation] = [
+    U, ("bind", 1, HOME), *[("epoll",)] * 4, *[("add_to", n, ("of", 1), EPOLLIN | EPOLLET) for n in (1, 2)],
+    ("add_to", 3, ("of", 1), EPOLLIN | EPOLLEXCLUSIVE),
+    *[("add_to", 4, ("epoll", n), EPOLLIN | EPOLLET) for n in (3, 1, 2)],
+    ("sendto", 1, 5, ("of", 1)), ("wait", 4, -1), ("sendto", 1, 5, ("of", 1)), ("wait", 4, 2), ("wait", 4, 2),
+]  # fmt: skip
+
 DIRECTED: tuple[list[Operation], ...] = (
     LOOKING_AND_ODD_CALLS, ODD_DATAGRAMS, THE_SAME_PAIR_TWICE, TWO_BEGIN_TO_LISTEN, GIVEN_UP_WHILE_CONNECTING,
     RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE,
     A_FIN_FINDS_NO_MEMORY, A_RESET_IS_CHALLENGED, A_SILENT_PEER_IS_ASKED,
     A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM,
-    A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN,
+    A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, TWO_EPOLLS_FOR_ONE_SOCKET,
 )  # fmt: skip

@@ -8,6 +8,8 @@ arguments. Addresses are symbolic, so that an operation means the same on both a
 - ``("any", port)``: that port on the wildcard address;
 - ``("foreign", port)``: an address that is not this host's.
 
+Epolls are numbered by themselves, and ``("epoll", n)`` is one that another is to watch.
+
 `next_operation` asks a *draw* for numbers: `draw(n)` gives a whole number from 0 to n - 1. The walk draws from a
 seeded generator, Hypothesis from its own, and shrinks towards zero: so the simplest alternative comes first
 everywhere.
@@ -26,6 +28,17 @@ from typing import Any
 from model.endpoint import Endpoint
 from model.tcp.block import Tcb
 from model.values.constants import (
+    EPOLLET,
+    EPOLLEXCLUSIVE,
+    EPOLLIN,
+    EPOLLONESHOT,
+    EPOLLOUT,
+    EPOLLPRI,
+    EPOLLRDHUP,
+    EPOLLRDNORM,
+    EPOLLWAKEUP,
+    EPOLLWRBAND,
+    EPOLLWRNORM,
     FIONREAD,
     IPPROTO_TCP,
     SHUT_RD,
@@ -80,8 +93,12 @@ LIFE_OPTIONS = (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT)
 LIFE_VALUES = (-1, 0, 1, 127, 128, 7200, 32_767, 32_768)
 MOST_SOCKETS = 9
 
-SOCKETLESS = ("tcp", "udp", "poll", "select", "pause", "afterclose", "oddsocket")
-"""Operations whose first argument is not a socket."""
+SOCKETLESS = ("tcp", "udp", "epoll", "poll", "select", "pause", "afterclose", "oddsocket")
+"""Operations whose first argument is neither a socket nor an epoll."""
+
+OF_EPOLL = ("add_to", "modify_in", "delete_from", "wait", "look_at", "drop", "ask_epoll", "bind_epoll")
+"""Operations whose first argument is an epoll. Those that name a file do it as ``("of", n)`` or ``("epoll", n)``."""
+MOST_EPOLLS = 3
 
 STREAM, LIVES, DATAGRAM = "stream", "lives", "udp"
 FAMILIES = (STREAM, LIVES, DATAGRAM)
@@ -89,7 +106,18 @@ FAMILIES = (STREAM, LIVES, DATAGRAM)
 
 
 def prelude(family: str, draw: Draw) -> list[Operation]:
-    """The first operations of a sequence, which take it to where its family gets interesting."""
+    """The first operations of a sequence, which take it to where its family gets interesting. Half of the sequences
+    have an epoll, and then it watches from the beginning.
+    """
+    first = _beginning(family, draw)
+    if draw(2) == 0:
+        return first
+    made = sum(op[0] in ("tcp", "udp", "accept") for op in first)
+    watched = [("add_to", 1, ("of", n), _events(draw)) for n in range(1, made + 1) if draw(3)]
+    return [*first, ("epoll",), *watched]
+
+
+def _beginning(family: str, draw: Draw) -> list[Operation]:
     if family == DATAGRAM:
         first: list[Operation] = [("udp",), ("bind", 1, ("home", 0)), ("udp",)]
         if draw(2):
@@ -115,6 +143,8 @@ def next_operation(family: str, sockets: Sockets, host: Host, draw: Draw) -> Ope
     if not sockets:
         return ("udp",) if family == DATAGRAM else ("tcp",)
     numbers = sorted(sockets)
+    if host.epolls and draw(10) > 6:
+        return _epoll_operation(numbers, host, draw)
     number = numbers[draw(len(numbers))]
     end = sockets[number]
     if isinstance(end, Tcb):
@@ -266,8 +296,72 @@ def _udp_operation(number: int, numbers: list[int], sockets: Sockets, draw: Draw
             return (("listen", number, 1), ("accept", number), ("sendto", number, 10, ("foreign", 5)))[draw(3)]
 
 
+INTERESTS = (
+    EPOLLIN, EPOLLOUT, EPOLLIN | EPOLLOUT, EPOLLIN | EPOLLRDHUP, EPOLLIN | EPOLLOUT | EPOLLRDHUP, EPOLLRDHUP, 0,
+    EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM | EPOLLWRBAND | EPOLLPRI, EPOLLWRBAND, EPOLLRDNORM,
+)  # fmt: skip
+
+
+def _events(draw: Draw) -> int:
+    events = INTERESTS[draw(len(INTERESTS)) if draw(4) == 0 else draw(5)]
+    if draw(2):
+        events |= EPOLLET
+    if draw(5) == 4:
+        events |= EPOLLONESHOT
+    if draw(12) == 11:
+        events |= EPOLLEXCLUSIVE
+    if draw(20) == 19:
+        events |= EPOLLWAKEUP
+    return events
+
+
+def _epoll_operation(numbers: list[int], host: Host, draw: Draw) -> Operation:
+    epolls = {int(host.names[fd].removeprefix("e")): epoll for fd, epoll in host.epolls.items()}
+    order = sorted(epolls)
+    e = order[draw(len(order))]
+    pick = draw(32)
+    if pick < 15:
+        return ("wait", e, -1) if draw(3) else ("wait", e, 1 + draw(3))
+    if pick < 18:
+        return ("look_at", e)
+    file = ("of", numbers[draw(len(numbers))])
+    if draw(6) == 5:
+        file = ("epoll", order[draw(len(order))])
+    known = any(host.names[item.fd] == _traced(file, host) for item in epolls[e].items.values())
+    if pick < 27:
+        if known and draw(8):
+            return ("modify_in", e, file, _events(draw))
+        return ("add_to", e, file, _events(draw))
+    match pick:
+        case 27 | 28:
+            return ("delete_from", e, file)
+        case 29:
+            return ("epoll",) if len(epolls) < MOST_EPOLLS else ("wait", e, -1)
+        case 30:
+            return ("modify_in", e, file, _events(draw))
+    return (("drop", e), ("ask_epoll", e), ("bind_epoll", e), ("wait_on_socket", numbers[0]))[draw(4)]
+
+
+def _traced(file: tuple[str, int], host: Host) -> str:
+    """How the model's traces call a file."""
+    return f"{'e' if file[0] == 'epoll' else 's'}{file[1]}"
+
+
+def refers(argument: Any) -> bool:
+    """Whether an argument names a socket or an epoll."""
+    return isinstance(argument, tuple) and argument[0] in ("of", "epoll")
+
+
+def references(operation: Operation) -> list[tuple[str, int]]:
+    """The sockets, ``("of", n)``, and epolls, ``("epoll", n)``, that an operation is made on or names."""
+    if operation[0] in SOCKETLESS:
+        return []
+    first = ("epoll" if operation[0] in OF_EPOLL else "of", operation[1])
+    return [first, *(argument for argument in operation[2:] if refers(argument))]
+
+
 NAMES = {
-    "tcp": "tcp()", "udp": "udp()", "poll": "poll()", "select": "select()",
+    "tcp": "tcp()", "udp": "udp()", "epoll": "epoll()", "poll": "poll()", "select": "select()",
     "afterclose": "recv on a closed socket", "oddsocket": "socket(AF_INET, SOCK_STREAM, IPPROTO_UDP)",
 }  # fmt: skip
 
@@ -280,6 +374,8 @@ def describe(operation: Operation) -> str:
     if name == "pause":
         return f"pause {rest[0]} ms"
     number, *args = rest
+    if name in OF_EPOLL:
+        return f"e{number}.{name}({', '.join(_argument(arg) for arg in args)})"
     return f"s{number}.{name}({', '.join(_argument(arg) for arg in args)})"
 
 
@@ -287,6 +383,8 @@ def _argument(arg: Any) -> str:
     match arg:
         case ("of", number):
             return f"address of s{number}"
+        case ("epoll", number):
+            return f"e{number}"
         case (where, port):
             return f"{where}:{port}"
     return str(arg)

@@ -9,6 +9,10 @@ timer has fired, or not, when that is certain. The model's count of ticks stands
 the kernel's is early; but it may fire a tick late, and later on a busy machine. So shortly after a deadline *whether it
 fired* is a named choice too, and the alternatives are tried on copies of the model until one agrees.
 
+A timer that fires can wake whom an epoll watches, and whether that came before a wait took its reports or behind it may
+show only at the next wait. So where an epoll is open all alternatives that agree are kept that differ in what their
+epolls will report (`others`), and go through the same steps until one is left, or they are alike again.
+
 The kernel is looked at socket by socket, and on a busy machine it delivers packets a moment after the call that sent
 them (by ksoftirqd). So a first look may show no one moment, or an unfinished one. Where answers agree and looks do
 not, the kernel is given a millisecond of rest and looked at again; real differences are still there. Such steps
@@ -62,6 +66,9 @@ of the kernel could mend what a wrong rule broke.
 
 MOST_TIMERS = 4
 """How many timers close to their deadlines are tried in every combination; further ones are taken as not fired."""
+
+MOST_OTHERS = 6
+"""How many alternatives are kept beside the one that is gone on with."""
 
 UNSEEN = (INITIAL_SEQUENCE, SECRET)
 """Choices that no call shows the answer of."""
@@ -144,6 +151,7 @@ class Pair:
         self.kernel = KernelArm(home)
         self.policy = Follow(seed)
         self.model = ModelArm(home, Host("lo", LINUX, self.policy))
+        self.others: list[ModelArm] = []
         self.diag = diag
         self.epoch_ns: int | None = None
         self.closing: Endpoint | None = None
@@ -168,7 +176,7 @@ class Pair:
         ended = observed_ns - self.epoch_ns
         ports = self._new_port(op, answer)
         self.orphans = orphans
-        tried = self._follow(op, answer, seen, began, ended, ports)
+        tried, *more = self._follow(self.model, op, answer, seen, began, ended, ports)
         looks = 1
         for rest in RESTS_S:
             if tried.wrong is None or tried.answer != answer:
@@ -182,7 +190,15 @@ class Pair:
                 tried.wrong = self._compare(op, tried.arm, answer, tried.answer, seen, tried.seen)
                 tried = self._fire_within(tried, op, answer, seen, ended)
             else:
-                tried = self._follow(op, answer, seen, began, ended, ports)
+                tried, *more = self._follow(self.model, op, answer, seen, began, ended, ports)
+        if self.others:
+            for other in self.others:
+                more += self._follow(other, op, answer, seen, began, ended, ports)
+            tried.asked = (*tried.asked, TIMER_HAS_FIRED)
+        if more:
+            tried = self._keep_others([tried, *more])
+        else:
+            self.others = []
         self.model = tried.arm
         self.model.host.policy = self.policy
         self.open.update(choice for choice in tried.asked if choice in LASTING)
@@ -209,6 +225,14 @@ class Pair:
         self.epoch_ns = self.kernel.began_ns // TICK_NS * TICK_NS
         self.model.host.first_tick = count_at(self.epoch_ns)
 
+    def _keep_others(self, tried: list[_Tried]) -> _Tried:
+        """The alternative to go on with: the first that agrees. The others that do are kept, as far as they differ."""
+        agreeing = [each for each in tried if each.wrong is None] or tried[:1]
+        different = {_will_report(each.arm.host): each for each in reversed(agreeing)}
+        first = agreeing[0]
+        self.others = [each.arm for each in different.values() if each is not first][:MOST_OTHERS]
+        return first
+
     def _within_range(self, op: Operation, tried: _Tried, answer: Any, seen: tuple[Observation, ...]) -> bool:
         """Whether what differs lies in the range of a choice that this sequence has asked."""
         if not self.open:
@@ -226,29 +250,36 @@ class Pair:
         return [port] if port else []
 
     def _follow(
-        self, op: Operation, answer: Any, seen: tuple[Observation, ...], began: int, ended: int, ports: list[int]
-    ) -> _Tried:
-        host = self.model.host
+        self, arm: ModelArm, op: Operation, answer: Any, seen: tuple[Observation, ...], began: int, ended: int,
+        ports: list[int],
+    ) -> list[_Tried]:  # fmt: skip
+        """What the model made of a step, beginning with `arm`; several if more than one alternative agrees and an epoll
+        may tell them apart later.
+        """
+        host = arm.host
         host.trail.clear()
         deadline = host.next_deadline()
         if deadline is not None and deadline + TICK_NS + LATE_NS <= began:
             host.sleep_until(began - TICK_NS - LATE_NS)
             deadline = host.next_deadline()
         if deadline is None or deadline > ended:
-            tried = self._try(self.model, op, answer, seen, began, None, ports)
-            return self._fire_within(tried, op, answer, seen, ended)
+            tried = self._try(arm, op, answer, seen, began, None, ports)
+            return [self._fire_within(tried, op, answer, seen, ended)]
         first: _Tried | None = None
+        agreeing: list[_Tried] = []
         due = host.due(ended)[:MOST_TIMERS]
         subsets = [fired for size in range(len(due) + 1) for fired in itertools.combinations(due, size)]
         for before, after in [(fired, ()) for fired in subsets] + [((), fired) for fired in subsets[1:]]:
-            fork = self.model.fork(host.fork(copy.copy(self.policy)))
+            fork = arm.fork(host.fork(copy.copy(self.policy)))
             tried = self._try(fork, op, answer, seen, began, (before, after), ports)
             tried = self._fire_within(tried, op, answer, seen, ended)
-            if tried.wrong is None:
-                return tried
             first = first or tried
+            if tried.wrong is None:
+                agreeing.append(tried)
+                if not fork.host.epolls:
+                    break
         assert first is not None
-        return first
+        return agreeing or [first]
 
     def _fire_within(
         self, tried: _Tried, op: Operation, answer: Any, seen: tuple[Observation, ...], ended: int
@@ -333,6 +364,11 @@ class Pair:
         closing = self.closing if op[0] == "close" else None
         ends = [e for e in self.model.host.endpoints.values() if isinstance(e, Tcb) and (is_orphan(e) or e is closing)]
         return {(e.local, e.remote): self.diag.state(e.local, e.remote) for e in ends if e.remote[1]}
+
+
+def _will_report(host: Host) -> tuple[Any, ...]:
+    """What the epolls of a host will be asked about, in order: all that a wake-up leaves behind."""
+    return tuple((fd, tuple(epoll.ready)) for fd, epoll in host.epolls.items())
 
 
 NEAR_MARK = 16 * LINUX.buffer_overhead

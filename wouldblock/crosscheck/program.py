@@ -9,29 +9,44 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from model.values.constants import POLL_ALL
 from model.values.observation import Observation
 from model.values.results import show
 
 from .arms import FOREIGN
-from .operations import Operation, describe
+from .operations import OF_EPOLL, Operation, describe
 from .pair import Step
 
 HOME = "127.1.1.1"
+_IN_PYTHON = {
+    "add_to": "register", "modify_in": "modify", "delete_from": "unregister", "drop": "close",
+}  # fmt: skip
 HEAD = """\
-import errno, fcntl, select, socket, struct, time
+import errno, fcntl, os, select, socket, struct, time
 def call(f, *a):
     try: return f(*a)
     except OSError as e: return errno.errorcode[e.errno]"""
+HEAD_FOR_EPOLL = """\
+N = lambda fd: next(k for k, s in globals().items() if k[1:].isdigit() and s.fileno() == fd)"""
+
+
+@attrs.define
+class Made:
+    """How many sockets and epolls the program has made so far."""
+
+    sockets: int = 0
+    epolls: int = 0
 
 
 def program(steps: list[Step]) -> str:
     """The steps as a program that prints, last, what was compared last."""
-    lines = [HEAD]
+    lines = [HEAD, HEAD_FOR_EPOLL] if any(step.op[0] == "wait" for step in steps) else [HEAD]
     body: list[str] = []
-    made = 0
+    made = Made()
     for step in steps[:-1]:
-        made = _statement(step.op, made, body, step.kernel)
+        _statement(step.op, made, body, step.kernel)
     lines += _packed(body)
     lines += _last(steps[-1], made)
     return "\n".join(lines) + "\n"
@@ -48,21 +63,23 @@ def _packed(body: list[str]) -> list[str]:
     return lines
 
 
-def _statement(op: Operation, made: int, body: list[str], answer: Any) -> int:
+def _statement(op: Operation, made: Made, body: list[str], answer: Any) -> None:
     name = op[0]
     if name in ("tcp", "udp"):
-        made += 1
+        made.sockets += 1
         kind = "" if name == "tcp" else "type=socket.SOCK_DGRAM"
-        body.append(f"s{made} = socket.socket({kind}); s{made}.setblocking(False)")
+        body.append(f"s{made.sockets} = socket.socket({kind}); s{made.sockets}.setblocking(False)")
     elif name == "accept" and not isinstance(answer, str):
-        made += 1
-        body.append(f"s{made} = s{op[1]}.accept()[0]; s{made}.setblocking(False)")
+        made.sockets += 1
+        body.append(f"s{made.sockets} = s{op[1]}.accept()[0]; s{made.sockets}.setblocking(False)")
+    elif name == "epoll":
+        made.epolls += 1
+        body.append(f"e{made.epolls} = select.epoll()")
     else:
         body.append(_expression(op, made))
-    return made
 
 
-def _expression(op: Operation, made: int) -> str:
+def _expression(op: Operation, made: Made) -> str:
     name, *rest = op
     if name == "pause":
         return f"time.sleep({rest[0] / 1000})"
@@ -73,6 +90,10 @@ def _expression(op: Operation, made: int) -> str:
     if name == "oddsocket":
         return "call(socket.socket, socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_UDP)"
     number, *args = rest
+    if name in OF_EPOLL:
+        return _of_epoll(name, number, args)
+    if name == "wait_on_socket":
+        return f"call(lambda: select.epoll.fromfd(os.dup(s{number}.fileno())).poll(0))"
     if name == "peek":
         return f"call(s{number}.recv, {args[0]}, socket.MSG_PEEK)"
     if name == "setblocking":
@@ -87,6 +108,25 @@ def _expression(op: Operation, made: int) -> str:
     return f"call(s{number}.{name}{written})"
 
 
+def _of_epoll(name: str, number: int, args: list[Any]) -> str:
+    epoll = f"e{number}"
+    match name:
+        case "look_at":
+            return f"[(p := select.poll()), p.register({epoll}, {POLL_ALL:#x}), [bits for _, bits in p.poll(0)]][2]"
+        case "ask_epoll":
+            return f"call(fcntl.ioctl, {epoll}, 0x541b, bytes(4))"
+        case "bind_epoll":
+            return f"call(socket.socket(2, 1, 0, os.dup({epoll}.fileno())).bind, ({HOME!r}, 0))"
+        case "wait":
+            return f"[(N(fd), bits) for fd, bits in {epoll}.poll(0, {args[0]})]"
+    written = "".join(f", {_file(a) if isinstance(a, tuple) else hex(a) if a > 9 else a}" for a in args)
+    return f"call({epoll}.{_IN_PYTHON[name]}{written})"
+
+
+def _file(named: tuple[str, int]) -> str:
+    return f"{'e' if named[0] == 'epoll' else 's'}{named[1]}"
+
+
 def _address(symbolic: tuple[str, int]) -> str:
     where, value = symbolic
     if where == "of":
@@ -94,19 +134,19 @@ def _address(symbolic: tuple[str, int]) -> str:
     return repr(({"home": HOME, "any": "0.0.0.0", "foreign": FOREIGN}[where], value))
 
 
-def _look(name: str, made: int) -> str:
-    every = ", ".join(f"s{n}" for n in range(1, made + 1))
+def _look(name: str, made: Made) -> str:
+    every = ", ".join(f"s{n}" for n in range(1, made.sockets + 1))
     if name == "select":
         return f"[[s.fileno() for s in x] for x in select.select([{every}], [{every}], [{every}], 0)]"
     return f"[(p := select.poll()), [p.register(s, {POLL_ALL:#x}) for s in ({every},)], p.poll(0)][2]"
 
 
-def _last(step: Step, made: int) -> list[str]:
+def _last(step: Step, made: Made) -> list[str]:
     expected = "" if step.wrong is None else f"  # the model expects {step.wrong[0]}"
     if step.kernel != step.model or not step.kernel_seen:
         return [f"print({_expression(step.op, made)}){expected}"]
     body: list[str] = []
-    made = _statement(step.op, made, body, step.kernel)
+    _statement(step.op, made, body, step.kernel)
     for number, theirs, ours in zip(step.numbers, step.kernel_seen, step.model_seen, strict=False):
         for field, a, b in zip(Observation._fields, theirs, ours, strict=True):
             if a != b:

@@ -45,7 +45,7 @@ def _again(operations: list[Operation], run: Walk) -> list[Shown]:
     shown: list[Shown] = []
     try:
         for op in operations:
-            if len(op) > 1 and isinstance(op[1], int) and op[0] != "pause" and op[1] not in pair.model.fds:
+            if not pair.model.has_all(op):
                 break
             step = pair.step(op)
             shown.append((step.kernel, step.kernel_seen))

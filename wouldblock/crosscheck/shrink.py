@@ -9,9 +9,9 @@ Not here: Hypothesis' own shrinking, which the tests use.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .operations import SOCKETLESS, Operation, describe
+from .operations import OF_EPOLL, SOCKETLESS, Operation, describe, references, refers
 from .pair import Pair, Step
 from .program import ladder, program
 from .report import Contradiction
@@ -33,7 +33,7 @@ def replay(operations: list[Operation], run: Walk) -> list[Step]:
     steps: list[Step] = []
     try:
         for op in operations:
-            if not _possible(op, pair):
+            if not pair.model.has_all(op):
                 continue
             steps.append(pair.step(op))
             if steps[-1].wrong is not None or steps[-1].left:
@@ -41,13 +41,6 @@ def replay(operations: list[Operation], run: Walk) -> list[Step]:
     finally:
         pair.close()
     return steps
-
-
-def _possible(op: Operation, pair: Pair) -> bool:
-    fds = pair.model.fds
-    if op[0] in SOCKETLESS:
-        return True
-    return op[1] in fds and all(not (isinstance(a, tuple) and a[0] == "of" and a[1] not in fds) for a in op[2:])
 
 
 def shrink(steps: list[Step], run: Walk) -> list[Step]:
@@ -82,45 +75,32 @@ def shrink(steps: list[Step], run: Walk) -> list[Step]:
 
 
 def _without(operations: list[Operation], at: int, size: int) -> list[Operation]:
-    """Leave out a run of operations; sockets made behind it are numbered anew, and uses of sockets no longer made are
+    """Leave out a run of operations; what is made behind it is numbered anew, and uses of what is no longer made are
     dropped.
     """
     kept: list[Operation] = []
-    numbers: dict[int, int] = {}
-    old = new = 0
+    numbers: dict[tuple[str, int], int] = {}
+    old = {"of": 0, "epoll": 0}
+    new = {"of": 0, "epoll": 0}
     for index, op in enumerate(operations):
-        makes = op[0] in ("tcp", "udp", "accept")
-        dropped = at <= index < at + size
+        kind = "epoll" if op[0] == "epoll" else "of"
+        makes = op[0] in ("tcp", "udp", "accept", "epoll")
         if makes:
-            old += 1
-        if dropped:
+            old[kind] += 1
+        if at <= index < at + size or not all(used in numbers for used in references(op)):
             continue
-        renamed = _rename(op, numbers)
-        if renamed is None:
-            continue
+        kept.append(_rename(op, numbers))
         if makes:
-            new += 1
-            numbers[old] = new
-        kept.append(renamed)
+            new[kind] += 1
+            numbers[kind, old[kind]] = new[kind]
     return kept
 
 
-def _rename(op: Operation, numbers: dict[int, int]) -> Operation | None:
+def _rename(op: Operation, numbers: dict[tuple[str, int], int]) -> Operation:
     if op[0] in SOCKETLESS:
         return op
-    result: list[Any] = [op[0]]
-    for position, arg in enumerate(op[1:]):
-        if position == 0:
-            if arg not in numbers:
-                return None
-            result.append(numbers[arg])
-        elif isinstance(arg, tuple) and arg[0] == "of":
-            if arg[1] not in numbers:
-                return None
-            result.append(("of", numbers[arg[1]]))
-        else:
-            result.append(arg)
-    return tuple(result)
+    first = numbers["epoll" if op[0] in OF_EPOLL else "of", op[1]]
+    return (op[0], first, *((arg[0], numbers[arg]) if refers(arg) else arg for arg in op[2:]))
 
 
 def _simpler(op: Operation) -> list[Operation]:

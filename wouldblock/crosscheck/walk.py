@@ -64,7 +64,7 @@ class Walk:
             for at in range(length):
                 if at < len(todo):
                     op = todo[at]
-                    if len(op) > 1 and op[1] not in pair.model.fds:
+                    if not pair.model.has_all(op):
                         continue
                 elif pausing and draw(12) == 0:
                     op = ("pause", PAUSE_MS)

@@ -8,20 +8,20 @@ A call becomes a `ModelAttempt`, which can be made again and again. A call that 
 when something has happened; what a blocking send has got rid of by then is remembered here, because the program would
 be told of all bytes at once.
 
-Not here: time, and whether the answer is the expected one (running.py). Ancillary data, signals, epoll, files.
+Not here: time, and whether the answer is the expected one (running.py). Ancillary data, signals, files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from errno import EPIPE
+from errno import EFAULT, EPIPE
 
 import attrs
 
 from model.endpoint import Endpoint
 from model.tcp.block import Tcb
 from model.values.addresses import Address
-from model.values.constants import AF_INET, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_NONBLOCK
+from model.values.constants import AF_INET, EPOLL_CTL_DEL, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_NONBLOCK
 from model.values.results import Answer, Block, Done, Fail
 from model.world.host import Host
 
@@ -29,7 +29,7 @@ from . import arguments
 from .arguments import MODEL_NAMES, content
 from .arm import Ends, Reply, Seen
 from .reader import Beyond
-from .syntax import Anything, Array, Expression, Number, Struct, Symbol, SystemCall
+from .syntax import Anything, Array, Expression, Field, Number, Struct, Symbol, SystemCall
 
 MS = 1_000_000
 F_GETFL, F_SETFL = 3, 4
@@ -91,6 +91,10 @@ class ModelCalls:
             "fcntl": self._fcntl,
             "ioctl": self._ioctl,
             "poll": self._poll,
+            "epoll_create": lambda call: self._epoll_create(call, "epoll_create"),
+            "epoll_create1": lambda call: self._epoll_create(call, "epoll_create1"),
+            "epoll_ctl": self._epoll_ctl,
+            "epoll_wait": self._epoll_wait,
         }
 
     def attempt(self, call: SystemCall) -> ModelAttempt:
@@ -314,6 +318,45 @@ class ModelCalls:
             return Done(len(answer.value)) if answer.value or over else Block("a descriptor that is ready")
 
         return ModelAttempt(make, lambda: {0: [{"revents": seen.get(fd, 0)} for fd, _ in asked]}, until)
+
+    def _epoll_create(self, call: SystemCall, name: str) -> ModelAttempt:
+        def make() -> Answer:
+            answer = self.host.call(name, self._number(call, 0))
+            return self._opened(call, answer.value) if isinstance(answer, Done) else answer
+
+        return ModelAttempt(make)
+
+    def _epoll_ctl(self, call: SystemCall) -> ModelAttempt:
+        operation, watched, event = self._number(call, 1), self._fd(self._number(call, 2)), self._argument(call, 3)
+        if not isinstance(event, Struct):
+            if operation != EPOLL_CTL_DEL:
+                return ModelAttempt(lambda: Fail(EFAULT))  # the event is copied before anything is looked at
+            return self._plain(call, "epoll_ctl", operation, watched)
+        events = event.field("events")
+        data = next((field.value for field in event.items if isinstance(field, Field) and field.name != "events"), None)
+        mask = number(events.value) if events else 0
+        return self._plain(call, "epoll_ctl", operation, watched, mask, number(data) if data else 0)
+
+    def _epoll_wait(self, call: SystemCall) -> ModelAttempt:
+        fd, expected = self._fd(self._number(call, 0)), self._argument(call, 1)
+        most, timeout = self._number(call, 2), self._number(call, 3)
+        until = self.host.now_ns + timeout * MS if timeout > 0 else None
+        seen: dict[int, Seen] = {}
+
+        def make() -> Answer:
+            answer = self.host.call("epoll_wait", fd, most)
+            if not isinstance(answer, Done):
+                return answer
+            found: list[Seen] = [
+                {"events": bits, **dict.fromkeys(("fd", "ptr", "u32", "u64"), data)} for data, bits in answer.value
+            ]
+            seen.clear()
+            if found and not isinstance(expected, Symbol):
+                seen[1] = found
+            over = timeout == 0 or (until is not None and self.host.now_ns >= until)
+            return Done(len(found)) if found or over else Block("a file that is ready")
+
+        return ModelAttempt(make, lambda: seen, until)
 
 
 def number(expression: Expression, default: int = 0) -> int:

@@ -1,0 +1,428 @@
+"""epoll: a set of files that are watched, and a list of those that may have something to report.
+
+poll looks at every descriptor each time it is asked. epoll is told once (`control`), and from then on each file *wakes*
+it: the socket code calls `Host.wake` wherever the kernel wakes those who wait, with the poll bits that the wake-up is
+about, or with none, which concerns everybody. A wake-up looks at nothing; it only puts the item at the end of the ready
+list, unless it stands there already. Whoever waits (`wait`) takes items from the front and only then asks each what it
+is ready for. From this all of epoll follows:
+
+- *level*: an item that was reported goes to the end of the list, and so is asked again next time. An item with
+  nothing to report falls off the list, silently;
+- *edge* (EPOLLET): an item that was reported falls off too, and only a further wake-up puts it back. An edge is a
+  wake-up and not a change: bytes that arrive behind unread ones are a new edge, and so is a datagram that was sent;
+- *once* (EPOLLONESHOT): an item that was reported hears nothing more until it is modified;
+- what a wait with few places leaves keeps its place, before what was reported; so nobody starves;
+- to register or to modify is to ask at once: what is ready then is an edge, whoever has reported it before.
+
+A file is known by its number and the descriptor that it was registered with. When the last descriptor of a file is
+closed it is forgotten. An epoll is itself a file: it can be polled, and be watched by another epoll; a wake-up passes
+on to whoever watches it. Chains of more than five epolls and rings are refused.
+
+Of several epolls that watch one socket the one that was registered last is woken first, those with EPOLLEXCLUSIVE
+behind all others. Exclusive means that one *sleeper* is enough: while nobody sleeps in a wait it changes nothing more.
+
+Here each file that an epoll watches is an item, and each item a machine (interest.py).
+
+Not here: sleeping, and whom of several sleepers EPOLLEXCLUSIVE spares (there are no threads to sleep); what arrives
+while a wait reports (nothing can, on one processor); files that cannot be polled and are refused with EPERM (there are
+sockets and epolls only); one file under two descriptors (there is no `dup`); suspending the machine (EPOLLWAKEUP is
+taken and does nothing); limits on the number of watches, and on the number of paths through epolls to one file.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import attrs
+
+from ..tcp.block import Tcb
+from ..values.constants import (
+    EPOLL_CTL_ADD,
+    EPOLL_CTL_DEL,
+    EPOLL_CTL_MOD,
+    EPOLLERR,
+    EPOLLET,
+    EPOLLEXCLUSIVE,
+    EPOLLHUP,
+    EPOLLIN,
+    EPOLLONESHOT,
+    EPOLLOUT,
+    EPOLLRDNORM,
+    EPOLLWAKEUP,
+)
+from ..values.results import OK, Answer, Fail
+from .interest import EPOLL, Epoll, Interest, InterestEvent, Item, Wish
+from .readiness import note_full, readiness
+
+if TYPE_CHECKING:
+    from ..world.host import Host
+
+MOST_LINKS = 4
+"""Most links in a chain of epolls (EP_MAX_NESTS)."""
+_UNASKED = EPOLLERR | EPOLLHUP
+_PASSED_ON = EPOLLIN
+"""What a wake-up that an epoll passes on is about."""
+_MANNERS = EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE
+_EXCLUSIVE_TAKES = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE
+_OPERATIONS = {
+    EPOLL_CTL_ADD: InterestEvent.ADD, EPOLL_CTL_DEL: InterestEvent.DELETE, EPOLL_CTL_MOD: InterestEvent.MODIFY,
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------- what others call
+
+
+def control(wish: Wish, fd: int, host: Host) -> Answer:
+    """epoll_ctl: register, modify or forget a file under its descriptor `fd`."""
+    key = (wish.file.number, fd)
+    item = wish.epoll.items.get(key) or Item(wish.epoll.fd, *key)
+    refused: Answer | None = EPOLL.offer(host.trail, InterestEvent.CHECK, item, wish, host)
+    if refused is not None:
+        return refused
+    event = _OPERATIONS.get(wish.operation, InterestEvent.OTHER)
+    return EPOLL.fire(host.trail, event, item, wish, host)  # type: ignore[no-any-return]
+
+
+def wait(epoll: Epoll, most: int, host: Host) -> list[tuple[int, int]]:
+    """epoll_wait with a zero time-out: `(data, events)` of at most so many items, in the order of the ready list."""
+    reports: list[tuple[int, int]] = []
+    for _ in range(len(epoll.ready)):
+        if len(reports) >= most:
+            break
+        _, item = epoll.ready.popitem(last=False)
+        bits = _asked_bits(item, host)
+        EPOLL.fire(host.trail, InterestEvent.REPORT, item, bits, host)
+        if bits:
+            reports.append((item.data, bits))
+    return reports
+
+
+def look(epoll: Epoll, host: Host) -> int:
+    """The poll mask of an epoll: readable if any item has something to report. What has not falls off the list."""
+    while epoll.ready:
+        item = next(iter(epoll.ready.values()))
+        bits = _asked_bits(item, host)
+        EPOLL.fire(host.trail, InterestEvent.LOOK, item, bits, host)
+        if bits:
+            return EPOLLIN | EPOLLRDNORM
+    return 0
+
+
+def wake(number: int, bits: int, host: Host) -> None:
+    """A file wakes those who watch it. `bits` are what it is about, 0 for no one knows what (`ep_poll_callback`)."""
+    for item in host.watchers.get(number, ()):
+        EPOLL.fire(host.trail, InterestEvent.WAKE, item, bits, host)
+
+
+def close(number: int, host: Host) -> None:
+    """A file is closed: nobody watches it any more (`eventpoll_release_file`)."""
+    for item in host.watchers.pop(number, ()):
+        EPOLL.fire(host.trail, InterestEvent.CLOSE, item, host)
+
+
+def release(epoll: Epoll, host: Host) -> None:
+    """An epoll is closed: it watches nothing any more (`ep_clear_and_put`)."""
+    for item in tuple(epoll.items.values()):
+        EPOLL.fire(host.trail, InterestEvent.RELEASE, item, host)
+
+
+def copies(epolls: dict[int, Epoll], watchers: dict[int, list[Item]]) -> tuple[dict[int, Epoll], dict[int, list[Item]]]:
+    """The epolls of a host and who watches whom, copied so that they can go on apart."""
+    new = {}
+    for fd, epoll in epolls.items():
+        items = {key: attrs.evolve(item) for key, item in epoll.items.items()}
+        new[fd] = Epoll(epoll.number, fd, items, OrderedDict((key, items[key]) for key in epoll.ready))
+    return new, {number: [new[item.owner].items[item.key] for item in row] for number, row in watchers.items()}
+
+
+# ---------------------------------------------------------------- between items and files
+
+
+def _asked_bits(item: Item, host: Host) -> int:
+    """What a file is ready for, of what was asked for. A send buffer that is found full is remembered."""
+    inner = host.epolls.get(item.fd)
+    if inner is not None:
+        return look(inner, host) & item.events
+    endpoint = host.endpoints[item.number]
+    mask = readiness(endpoint)
+    if isinstance(endpoint, Tcb):
+        note_full(endpoint)
+    return mask & item.events
+
+
+def _append(item: Item, host: Host) -> None:
+    """Put it at the end of the ready list, and tell those who watch the epoll itself."""
+    epoll = host.epolls[item.owner]
+    epoll.ready[item.key] = item
+    wake(epoll.number, _PASSED_ON, host)
+
+
+def _forget(item: Item, host: Host) -> None:
+    epoll = host.epolls[item.owner]
+    del epoll.items[item.key]
+    epoll.ready.pop(item.key, None)
+    row = host.watchers.get(item.number)
+    if row is not None:
+        row.remove(item)
+        if not row:
+            del host.watchers[item.number]
+
+
+def _enter(item: Item, wish: Wish, host: Host) -> None:
+    """Watch the file: before those who do already; exclusively behind them (`add_wait_queue_exclusive`)."""
+    item.events, item.data = wish.events | _UNASKED, wish.data
+    wish.epoll.items[item.key] = item
+    row = host.watchers.setdefault(item.number, [])
+    row.insert(len(row) if item.events & EPOLLEXCLUSIVE else 0, item)
+
+
+def _links_below(epoll: Epoll, host: Host) -> int:
+    """How many links the longest chain of epolls has that hang in this one."""
+    inner = (host.epolls[item.fd] for item in epoll.items.values() if item.fd in host.epolls)
+    return max((1 + _links_below(each, host) for each in inner), default=0)
+
+
+def _links_above(epoll: Epoll, host: Host) -> int:
+    owners = (host.epolls[item.owner] for item in host.watchers.get(epoll.number, ()))
+    return max((1 + _links_above(each, host) for each in owners), default=0)
+
+
+def _reaches(start: Epoll, goal: Epoll, host: Host) -> bool:
+    inner = (host.epolls[item.fd] for item in start.items.values() if item.fd in host.epolls)
+    return any(each is goal or _reaches(each, goal, host) for each in inner)
+
+
+# ---------------------------------------------------------------- epoll_ctl
+
+_OFF, _IDLE, _READY, _DISARMED = Interest
+_ANY = tuple(Interest)
+_ON = (_IDLE, _READY, _DISARMED)
+E = InterestEvent
+
+
+@EPOLL.rule(
+    on=E.CHECK, stays=(_OFF,), when=lambda item, wish, host: wish.file is wish.epoll, cite="epoll_ctl(2), EINVAL",
+)  # fmt: skip
+def epoll_cannot_watch_itself(item: Item, wish: Wish, host: Host) -> Answer:
+    """An epoll is asked to watch itself: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@EPOLL.rule(
+    on=E.CHECK, stays=_ANY,
+    when=lambda item, wish, host: wish.operation == EPOLL_CTL_MOD and bool(wish.events & EPOLLEXCLUSIVE),
+    cite="epoll_ctl(2), EPOLLEXCLUSIVE",
+)  # fmt: skip
+def exclusive_comes_with_adding(item: Item, wish: Wish, host: Host) -> Answer:
+    """EPOLLEXCLUSIVE says how a file is watched, which is settled when it is registered: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+def _exclusive_asks_too_much(item: Item, wish: Wish, host: Host) -> bool:
+    if wish.operation != EPOLL_CTL_ADD or not wish.events & EPOLLEXCLUSIVE:
+        return False
+    return isinstance(wish.file, Epoll) or bool(wish.events & ~_EXCLUSIVE_TAKES)
+
+
+@EPOLL.rule(on=E.CHECK, stays=_ANY, when=_exclusive_asks_too_much, cite="epoll_ctl(2), EPOLLEXCLUSIVE")
+def exclusive_takes_few_bits(item: Item, wish: Wish, host: Host) -> Answer:
+    """EPOLLEXCLUSIVE goes with reading, writing and edges only, and not with an epoll as the file: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+def _makes_ring(item: Item, wish: Wish, host: Host) -> bool:
+    nests = wish.operation == EPOLL_CTL_ADD and isinstance(wish.file, Epoll)
+    return nests and isinstance(wish.file, Epoll) and _reaches(wish.file, wish.epoll, host)
+
+
+@EPOLL.rule(on=E.CHECK, stays=(_OFF,), when=_makes_ring, cite="epoll_ctl(2), ELOOP; ep_loop_check")
+def ring_of_epolls_is_refused(item: Item, wish: Wish, host: Host) -> Answer:
+    """The epoll would watch one that watches it: ELOOP."""
+    return Fail(errno.ELOOP)
+
+
+def _makes_long_chain(item: Item, wish: Wish, host: Host) -> bool:
+    if wish.operation != EPOLL_CTL_ADD or not isinstance(wish.file, Epoll):
+        return False
+    return _links_below(wish.file, host) + 1 + _links_above(wish.epoll, host) > MOST_LINKS
+
+
+@EPOLL.rule(
+    on=E.CHECK, stays=(_OFF,), when=_makes_long_chain, cite="epoll_ctl(2), ELOOP; ep_loop_check, EP_MAX_NESTS",
+)  # fmt: skip
+def chain_of_epolls_is_too_long(item: Item, wish: Wish, host: Host) -> Answer:
+    """More than five epolls would hang in each other: ELOOP."""
+    return Fail(errno.ELOOP)
+
+
+@EPOLL.rule(on=E.OTHER, stays=_ANY, cite="epoll_ctl(2), EINVAL", unconfirmed="Python's epoll has no other operations")
+def epoll_ctl_of_another_kind(item: Item, wish: Wish, host: Host) -> Answer:
+    """Neither add, modify nor delete: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@EPOLL.rule(on=E.ADD, stays=_ON, cite="epoll_ctl(2), EEXIST")
+def file_is_watched_already(item: Item, wish: Wish, host: Host) -> Answer:
+    """It is registered under this descriptor: EEXIST."""
+    return Fail(errno.EEXIST)
+
+
+def _is_ready(item: Item, wish: Wish, host: Host) -> bool:
+    """Whether the file has something to report of what is asked for now. It is asked once, for asking is not free: a
+    send buffer that is found full is remembered.
+    """
+    wanted = Item(item.owner, item.number, item.fd, wish.events | _UNASKED)
+    return bool(_asked_bits(wanted, host))
+
+
+@EPOLL.rule(on=E.ADD, moves={_OFF: _READY}, when=_is_ready, cite="epoll_ctl(2), EPOLL_CTL_ADD; ep_insert")
+def ready_file_is_added(item: Item, wish: Wish, host: Host) -> Answer:
+    """It is watched from now on, and has something to report at once, which counts as an edge too."""
+    _enter(item, wish, host)
+    _append(item, host)
+    return OK
+
+
+@EPOLL.rule(on=E.ADD, moves={_OFF: _IDLE}, cite="epoll_ctl(2), EPOLL_CTL_ADD; ep_insert")
+def idle_file_is_added(item: Item, wish: Wish, host: Host) -> Answer:
+    """It is watched from now on."""
+    _enter(item, wish, host)
+    return OK
+
+
+@EPOLL.rule(on=E.MODIFY, stays=(_OFF,), cite="epoll_ctl(2), ENOENT")
+def unwatched_file_is_not_modified(item: Item, wish: Wish, host: Host) -> Answer:
+    """It is not registered under this descriptor: ENOENT."""
+    return Fail(errno.ENOENT)
+
+
+@EPOLL.rule(
+    on=E.MODIFY, stays=(_IDLE, _READY), when=lambda item, wish, host: bool(item.events & EPOLLEXCLUSIVE),
+    cite="epoll_ctl(2), EPOLLEXCLUSIVE",
+)  # fmt: skip
+def exclusive_stays_as_it_is(item: Item, wish: Wish, host: Host) -> Answer:
+    """What was registered with EPOLLEXCLUSIVE cannot be modified: EINVAL. Disarmed it never is."""
+    return Fail(errno.EINVAL)
+
+
+@EPOLL.rule(
+    on=E.MODIFY, moves=dict.fromkeys(_ON, _READY), when=_is_ready, cite="epoll_ctl(2), EPOLL_CTL_MOD; ep_modify",
+)  # fmt: skip
+def modified_file_is_ready(item: Item, wish: Wish, host: Host) -> Answer:
+    """It is asked anew and has something to report: an edge, even if nothing has happened since the last report.
+    In the list already, it keeps its place."""
+    item.events, item.data = wish.events | _UNASKED, wish.data
+    if item.key not in wish.epoll.ready:
+        _append(item, host)
+    return OK
+
+
+@EPOLL.rule(on=E.MODIFY, moves={_DISARMED: _IDLE, _IDLE: _IDLE, _READY: _READY}, cite="epoll_ctl(2), EPOLL_CTL_MOD")
+def modified_file_waits(item: Item, wish: Wish, host: Host) -> Answer:
+    """Other events count from now on, of which it has none to report. From the list it falls only when it is asked."""
+    item.events, item.data = wish.events | _UNASKED, wish.data
+    return OK
+
+
+@EPOLL.rule(on=E.DELETE, stays=(_OFF,), cite="epoll_ctl(2), ENOENT")
+def unwatched_file_is_not_deleted(item: Item, wish: Wish, host: Host) -> Answer:
+    """It is not registered under this descriptor: ENOENT."""
+    return Fail(errno.ENOENT)
+
+
+@EPOLL.rule(on=E.DELETE, moves=dict.fromkeys(_ON, _OFF), cite="epoll_ctl(2), EPOLL_CTL_DEL; ep_remove")
+def file_is_deleted(item: Item, wish: Wish, host: Host) -> Answer:
+    """It is watched no more, and what it had to report is not reported."""
+    _forget(item, host)
+    return OK
+
+
+# ---------------------------------------------------------------- wake-ups
+
+
+@EPOLL.rule(on=E.WAKE, stays=(_DISARMED,), cite="epoll_ctl(2), EPOLLONESHOT; ep_poll_callback")
+def disarmed_file_is_not_heard(item: Item, bits: int, host: Host) -> None:
+    """It has reported once: it wakes nobody until it is modified."""
+
+
+@EPOLL.rule(
+    on=E.WAKE, stays=(_IDLE, _READY), when=lambda item, bits, host: bits and not bits & item.events,
+    cite="ep_poll_callback",
+)  # fmt: skip
+def wake_up_is_about_something_else(item: Item, bits: int, host: Host) -> None:
+    """The wake-up says what it is about, and none of that was asked for."""
+
+
+@EPOLL.rule(on=E.WAKE, moves={_IDLE: _READY}, cite="epoll(7); ep_poll_callback")
+def wake_up_makes_ready(item: Item, bits: int, host: Host) -> None:
+    """It goes to the end of the ready list. Nobody looks whether it has something to report."""
+    _append(item, host)
+
+
+@EPOLL.rule(on=E.WAKE, stays=(_READY,), cite="epoll(7); ep_poll_callback")
+def wake_up_finds_it_ready(item: Item, bits: int, host: Host) -> None:
+    """It stands in the list already and keeps its place; who watches the epoll is woken all the same."""
+    wake(host.epolls[item.owner].number, _PASSED_ON, host)
+
+
+# ---------------------------------------------------------------- reports
+
+
+@EPOLL.rule(
+    on=E.REPORT, moves={_READY: _IDLE}, when=lambda item, bits, host: not bits, cite="epoll_wait(2); ep_send_events",
+)  # fmt: skip
+def nothing_is_reported(item: Item, bits: int, host: Host) -> None:
+    """What it was woken for is over, or is not what was asked for: it falls off the list."""
+
+
+@EPOLL.rule(
+    on=E.REPORT, moves={_READY: _DISARMED}, when=lambda item, bits, host: bool(item.events & EPOLLONESHOT),
+    cite="epoll_ctl(2), EPOLLONESHOT; ep_send_events",
+)  # fmt: skip
+def report_is_the_only_one(item: Item, bits: int, host: Host) -> None:
+    """It is reported, and is disarmed thereby."""
+    item.events &= _MANNERS
+
+
+@EPOLL.rule(
+    on=E.REPORT, moves={_READY: _IDLE}, when=lambda item, bits, host: bool(item.events & EPOLLET),
+    cite="epoll(7), EPOLLET; ep_send_events",
+)  # fmt: skip
+def edge_is_reported(item: Item, bits: int, host: Host) -> None:
+    """It is reported, and not again before the next wake-up, though it may be as ready as before."""
+
+
+@EPOLL.rule(on=E.REPORT, stays=(_READY,), cite="epoll(7); ep_send_events")
+def level_is_reported(item: Item, bits: int, host: Host) -> None:
+    """It is reported, goes to the end of the list, and is asked again by the next wait."""
+    host.epolls[item.owner].ready[item.key] = item
+
+
+@EPOLL.rule(
+    on=E.LOOK, stays=(_READY,), when=lambda item, bits, host: bool(bits), cite="epoll(7), Q3; ep_eventpoll_poll",
+)  # fmt: skip
+def epoll_is_readable(item: Item, bits: int, host: Host) -> None:
+    """The first in the list has something to report: the epoll is readable, and nothing moves."""
+
+
+@EPOLL.rule(on=E.LOOK, moves={_READY: _IDLE}, cite="ep_eventpoll_poll")
+def looking_drops_what_is_not_ready(item: Item, bits: int, host: Host) -> None:
+    """It has nothing to report: looking at the epoll takes it off the list."""
+    host.epolls[item.owner].ready.pop(item.key)
+
+
+# ---------------------------------------------------------------- the end
+
+
+@EPOLL.rule(on=E.CLOSE, moves=dict.fromkeys(_ON, _OFF), cite="epoll(7), Q6; eventpoll_release_file")
+def closed_file_is_forgotten(item: Item, host: Host) -> None:
+    """The last descriptor of the file is closed: it is watched no more, and nobody is told."""
+    _forget(item, host)
+
+
+@EPOLL.rule(on=E.RELEASE, moves=dict.fromkeys(_ON, _OFF), cite="close(2); ep_clear_and_put")
+def closing_epoll_lets_go(item: Item, host: Host) -> None:
+    """The epoll itself is closed: it watches nothing any more."""
+    _forget(item, host)
