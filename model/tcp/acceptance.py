@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 S, E = TcpState, TcpEvent
-_SYN, _ACK, _RST = (int(f) for f in (TcpFlag.SYN, TcpFlag.ACK, TcpFlag.RST))
+_SYN, _ACK, _RST, _FIN = (int(f) for f in (TcpFlag.SYN, TcpFlag.ACK, TcpFlag.RST, TcpFlag.FIN))
 
 
 def challenge(tcb: Tcb, host: Host) -> None:
@@ -87,7 +87,8 @@ def _outside(tcb: Tcb, segment: Segment, host: Host) -> bool:
         return False
     if segment.end < tcb.rcv_wup or segment.seq > tcb.rcv_nxt + tcb.receive_window:
         return True
-    return segment.end > tcb.rcv_nxt + tcb.receive_window and bool(tcb.received) and len(segment.data) > 0
+    text_ends = segment.end - bool(segment.flags & _FIN)  # a FIN may lie beyond the window (`tcp_sequence`)
+    return text_ends > tcb.rcv_nxt + tcb.receive_window and bool(tcb.received) and len(segment.data) > 0
 
 
 def _not_again(tcb: Tcb, segment: Segment, host: Host) -> bool:
