@@ -15,7 +15,7 @@ from model.values.constants import POLL_ALL
 from model.values.observation import Observation
 from model.values.results import show
 
-from .arms import FOREIGN
+from .arms import FOREIGN, payload
 from .operations import OF_EPOLL, Operation, describe
 from .pair import Step
 
@@ -34,10 +34,11 @@ N = lambda fd: next(k for k, s in globals().items() if k[1:].isdigit() and s.fil
 
 @attrs.define
 class Made:
-    """How many sockets and epolls the program has made so far."""
+    """How many sockets and epolls the program has made so far, and how many bytes it has tried to send."""
 
     sockets: int = 0
     epolls: int = 0
+    sent: int = 0
 
 
 def program(steps: list[Step]) -> str:
@@ -103,7 +104,9 @@ def _expression(op: Operation, made: Made) -> str:
     if name == "ioctl":
         return f"call(lambda: struct.unpack('i', fcntl.ioctl(s{number}, {args[0]:#x}, bytes(4)))[0])"
     if name in ("send", "sendto"):
-        args[0] = f"bytes({args[0]})" if args[0] > 10 else repr(b"x" * args[0])
+        size = args[0]
+        args[0] = f"bytes({size})" if size > 10 else repr(payload(made.sent, size))
+        made.sent += size
     written = "".join(f", {_address(a) if isinstance(a, tuple) else a}" for a in args)
     return f"call(s{number}.{name}{written})"
 
