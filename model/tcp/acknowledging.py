@@ -41,7 +41,7 @@ _ACKED = {
     cite="tcp_timewait_state_process, TCP_FIN_WAIT2",
 )  # fmt: skip
 def orphan_waits_for_fin_only(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """Nobody holds the socket, and only the peer's FIN is missing: what brings nothing new is dropped, timestamp and all."""  # noqa: E501
+    """Nobody holds the socket and only the peer's FIN is missing: what brings nothing new is dropped, timestamp too."""
     return DROP
 
 

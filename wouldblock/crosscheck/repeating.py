@@ -66,9 +66,9 @@ class _Names:
     def _named(self, answer: Any) -> Any:
         match answer:
             case (str(ip), int(port)):
-                if port >= _FIRST_EPHEMERAL:
-                    port = self._ports.setdefault(port, f"port#{len(self._ports) + 1}")  # type: ignore[assignment]
-                return ("home" if ip.startswith("127.") else ip, port)
+                drawn = port >= _FIRST_EPHEMERAL
+                name = self._ports.setdefault(port, f"port#{len(self._ports) + 1}") if drawn else str(port)
+                return ("home" if ip.startswith("127.") else ip, name)
             case tuple() | list():
                 return [self._named(item) for item in answer]
         return answer
