@@ -115,6 +115,13 @@ A_FIN_FINDS_NO_MEMORY: list[Operation] = [
 ]  # fmt: skip
 
 
+A_FIN_LIES_BEYOND_THE_WINDOW: list[Operation] = [
+    T, ("setsockopt", 1, SOL_SOCKET, SO_RCVBUF, 5000), ("bind", 1, HOME), ("listen", 1, 5), T,
+    ("setsockopt", 2, SOL_SOCKET, SO_SNDBUF, 5000), ("connect", 2, ("of", 1)), ("accept", 1), ("send", 2, 10_000),
+    ("recv", 3, 10_000), ("send", 2, 10_000), ("shutdown", 2, SHUT_WR), ("recv", 3, 4000),
+]  # fmt: skip
+
+
 def _in_each_other(most: int) -> list[Operation]:
     """As many epolls, each of which watches the next, from the inside out."""
     chain = [("add_to", n, ("epoll", n + 1), EPOLLIN) for n in range(most - 1, 0, -1)]
@@ -138,7 +145,7 @@ TWO_EPOLLS_FOR_ONE_SOCKET: list[Operation] = [
 DIRECTED: tuple[list[Operation], ...] = (
     LOOKING_AND_ODD_CALLS, ODD_DATAGRAMS, THE_SAME_PAIR_TWICE, TWO_BEGIN_TO_LISTEN, GIVEN_UP_WHILE_CONNECTING,
     RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE,
-    A_FIN_FINDS_NO_MEMORY, A_RESET_IS_CHALLENGED, A_SILENT_PEER_IS_ASKED,
+    A_FIN_FINDS_NO_MEMORY, A_FIN_LIES_BEYOND_THE_WINDOW, A_RESET_IS_CHALLENGED, A_SILENT_PEER_IS_ASKED,
     A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM,
     A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, TWO_EPOLLS_FOR_ONE_SOCKET,
 )  # fmt: skip
