@@ -75,6 +75,8 @@ class Endpoint:
     sndbuf_locked: bool = False
     """Whether SO_SNDBUF was set, which ends automatic growth."""
     rcvbuf_locked: bool = False
+    rcvlowat: int = 1
+    """So many bytes must wait for poll to say readable, and for a blocking recv to return (SO_RCVLOWAT)."""
     keepalive: bool = False
     drops: int = 0
 

@@ -1,12 +1,12 @@
 """What the running kernel shows of a socket: fast for the cross-check, in full for a person.
 
 Five looks are taken after every step, and each is one system call: a single poll(2) for all sockets, then for each
-socket FIONREAD and TIOCOUTQ (ioctl_tty(2), tcp(7), udp(7)), `tcpi_state` (tcp(7), TCP_INFO), and the accounts of memory
-with the number of packets dropped (socket(7), SO_MEMINFO). Nothing that a program sees is changed by looking: pending
-errors stay pending, nothing is received. One thing the kernel does note: poll finding a TCP send buffer full marks the
-socket as waiting for room (SOCK_NOSPACE, tcp_poll), just as a send() that would block does, and a marked socket's
-buffer may be enlarged when room comes (tcp_new_space). So a program that is observed and one that is not may differ in
-how much fits; both arms observe alike.
+socket FIONREAD and TIOCOUTQ (ioctl_tty(2), tcp(7), udp(7)), `tcpi_state` with what was not sent yet (tcp(7), TCP_INFO),
+and the accounts of memory with the number of packets dropped (socket(7), SO_MEMINFO). Nothing that a program sees is
+changed by looking: pending errors stay pending, nothing is received. One thing the kernel does note: poll finding a TCP
+send buffer full marks the socket as waiting for room (SOCK_NOSPACE, tcp_poll), just as a send() that would block does,
+and a marked socket's buffer may be enlarged when room comes (tcp_new_space). So a program that is observed and one that
+is not may differ in how much fits; both arms observe alike.
 
 Where the time goes: a system call from Python takes 0.4 µs, TCP_INFO 0.7 µs because the kernel fills in the whole
 structure behind the socket's lock, however few bytes are asked for. So the calls themselves are four fifths of what
@@ -109,19 +109,25 @@ class Observer:
             except OSError as error:
                 outq = -(error.errno or errno.EIO)
             try:
-                state = getsockopt(IPPROTO_TCP, TCP_INFO, 1)[0] if tcp else 0  # type: ignore[operator]
+                info = getsockopt(IPPROTO_TCP, TCP_INFO, _UP_TO_NOTSENT) if tcp else _NOT_TCP  # type: ignore[operator]
+                state, notsent = info[0], _one(info, _NOTSENT_AT)[0]
                 accounts = getsockopt(SOL_SOCKET, SO_MEMINFO, _MEMINFO_BYTES)  # type: ignore[operator]
                 rmem, rcvbuf, _, sndbuf, reserved, wmem, _, _, drops = _nine(accounts)
                 reserved = reserved if tcp else 0
             except OSError as error:
                 state = drops = -(error.errno or errno.EIO)
-                rmem = rcvbuf = wmem = sndbuf = reserved = drops
-            memory = rmem, rcvbuf, wmem, sndbuf, reserved
+                rmem = rcvbuf = wmem = sndbuf = reserved = notsent = drops
+            memory = rmem, rcvbuf, wmem, sndbuf, reserved, notsent
             add(new(Observation, (revents(fd, 0), fionread, outq, state, drops, *memory)))
         return seen
 
 
 _nine = Struct("=4Ii4I").unpack
+_one = Struct("=I").unpack_from
+_NOTSENT_AT = 144
+"""Where in struct tcp_info tcpi_notsent_bytes lies."""
+_UP_TO_NOTSENT = _NOTSENT_AT + 4
+_NOT_TCP = bytes(_UP_TO_NOTSENT)
 
 
 def is_tcp(sock: Socket) -> bool:

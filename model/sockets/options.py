@@ -23,6 +23,7 @@ from ..tcp import keepalive
 from ..tcp.algorithms import ALGORITHMS, set_algorithm
 from ..tcp.block import Tcb
 from ..tcp.output import push_pending
+from ..tcp.windows import clamp_window, space_from_window
 from ..udp import paths
 from ..udp.machine import UdpSocket, UdpState
 from ..values.constants import (
@@ -43,6 +44,7 @@ from ..values.constants import (
     SO_MEMINFO,
     SO_PROTOCOL,
     SO_RCVBUF,
+    SO_RCVLOWAT,
     SO_REUSEADDR,
     SO_SNDBUF,
     SO_TYPE,
@@ -50,14 +52,18 @@ from ..values.constants import (
     SOCK_STREAM,
     SOL_SOCKET,
     TCP_CONGESTION,
+    TCP_CORK,
     TCP_DEFER_ACCEPT,
     TCP_INFO,
     TCP_KEEPCNT,
     TCP_KEEPIDLE,
     TCP_KEEPINTVL,
     TCP_NODELAY,
+    TCP_NOTSENT_LOWAT,
     TCP_SYNCNT,
     TCP_USER_TIMEOUT,
+    TCP_WINDOW_CLAMP,
+    WAKES_READERS,
     WAKES_WRITERS,
     TcpState,
 )
@@ -85,10 +91,13 @@ class Option:
     """Values outside are refused."""
     names: Collection[str] = ()
     """The names that an option takes whose value is a name; `set` is then given the name."""
+    suits: Callable[[Any, int], bool] | None = None
+    """Whether the socket takes the value in its present state, for an option where that matters."""
 
-    def takes(self, value: int) -> bool:
+    def takes(self, value: int, end: Endpoint) -> bool:
         """Whether `value` lies in the option's range."""
-        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+        within = (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+        return within and (self.suits is None or self.suits(end, value))
 
 
 def _take_error(end: Endpoint, host: Host) -> int:
@@ -103,9 +112,14 @@ def _set_sndbuf(end: Endpoint, value: int, host: Host) -> None:
     value = min(value, host.profile.wmem_max) if value >= 0 else host.profile.wmem_max
     end.sndbuf = max(value * 2, host.profile.sndbuf_min)
     end.sndbuf_locked = True
+    _tell_room(end, host)
+
+
+def _tell_room(end: Endpoint, host: Host) -> None:
+    """Room to send is told, even if there was as much before (`sk_write_space`)."""
     if not isinstance(end, Tcb):
         host.wake(end, WAKES_WRITERS)
-    elif end.writable:  # room is told, even if there was as much before
+    elif end.writable:
         end.ran_full = False
         host.wake(end, WAKES_WRITERS)
 
@@ -125,6 +139,45 @@ def _set_nodelay(tcb: Tcb, value: int, host: Host) -> None:
     if value:
         tcb.nagle_waived = True
         push_pending(tcb, host)
+
+
+def _set_cork(tcb: Tcb, value: int, host: Host) -> None:
+    """A cork that is drawn lets go what it held; with TCP_NODELAY Nagle's algorithm does not hold it either."""
+    tcb.corked = bool(value)
+    if not value:
+        tcb.nagle_waived = tcb.nagle_waived or tcb.nodelay
+        push_pending(tcb, host)
+
+
+def _set_notsent_lowat(tcb: Tcb, value: int, host: Host) -> None:
+    tcb.notsent_lowat = value % (1 << 32)
+    _tell_room(tcb, host)
+
+
+def _set_window_clamp(tcb: Tcb, value: int, host: Host) -> None:
+    if value:
+        clamp_window(tcb, value, host.profile)
+    else:
+        tcb.window_clamp = 0
+
+
+def _set_rcvlowat(end: Endpoint, value: int, host: Host) -> None:
+    """TCP takes no more than half of what the receive buffer may become, and lets it grow to hold that much
+    (`tcp_set_rcvlowat`).
+    """
+    value = value if value >= 0 else _INT_MAX
+    if not isinstance(end, Tcb):
+        end.rcvlowat = value or 1
+        return
+    value = min(value, (end.rcvbuf if end.rcvbuf_locked else host.profile.tcp_rmem[2]) >> 1)
+    end.rcvlowat = value or 1
+    if end.readable or end.fin_received:
+        host.wake(end, WAKES_READERS)
+    space = space_from_window(end, value)
+    if not end.rcvbuf_locked and space > end.rcvbuf:
+        end.rcvbuf = space
+        if end.window_clamp:
+            end.window_clamp = max(end.window_clamp, value)
 
 
 def _set_keepalive(end: Endpoint, value: int, host: Host) -> None:
@@ -150,6 +203,7 @@ def _set_user_timeout(tcb: Tcb, value: int, host: Host) -> None:
     tcb.user_timeout_ns = value * MS
 
 
+_INT_MAX = (1 << 31) - 1
 HEADERS = 40
 """IPv4 and TCP without options, in bytes."""
 _NAME_MAX = 16
@@ -257,6 +311,18 @@ OPTIONS: dict[tuple[int, int], Option] = {
     (SOL_SOCKET, SO_PROTOCOL): Option("SO_PROTOCOL", lambda e, h: IPPROTO_TCP if e.is_tcp else IPPROTO_UDP),
     (SOL_SOCKET, SO_MEMINFO): Option("SO_MEMINFO", _meminfo),
     (IPPROTO_TCP, TCP_NODELAY): Option("TCP_NODELAY", lambda t, h: int(t.nodelay), _set_nodelay, tcp_only=True),
+    (IPPROTO_TCP, TCP_CORK): Option("TCP_CORK", lambda t, h: int(t.corked), _set_cork, tcp_only=True),
+    (IPPROTO_TCP, TCP_NOTSENT_LOWAT): Option(
+        "TCP_NOTSENT_LOWAT", lambda t, h: _signed(t.notsent_lowat), _set_notsent_lowat, True
+    ),
+    (IPPROTO_TCP, TCP_WINDOW_CLAMP): Option(
+        "TCP_WINDOW_CLAMP",
+        lambda t, h: t.window_clamp,
+        _set_window_clamp,
+        True,
+        suits=lambda t, value: value != 0 or t.state is TcpState.CLOSED,
+    ),
+    (SOL_SOCKET, SO_RCVLOWAT): Option("SO_RCVLOWAT", lambda e, h: e.rcvlowat, _set_rcvlowat),
     (SOL_SOCKET, SO_KEEPALIVE): Option("SO_KEEPALIVE", lambda e, h: int(e.keepalive), _set_keepalive),
     (IPPROTO_TCP, TCP_KEEPIDLE): Option(
         "TCP_KEEPIDLE", lambda t, h: keepalive.idle_ns(t, h) // SECOND, _set_keep_idle, True, 1, 32767
@@ -403,11 +469,11 @@ def option_has_no_such_name(end: Endpoint, option: Option, value: int | bytes, h
 @SOCKET.rule(
     on=LifeEvent.SETSOCKOPT,
     stays=ANY_LIFE,
-    when=lambda end, option, value, host: not option.names and not option.takes(_number(value)),
+    when=lambda end, option, value, host: not option.names and not option.takes(_number(value), end),
     cite="tcp(7); do_tcp_setsockopt, EINVAL",
 )
 def option_value_is_out_of_range(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
-    """The option has a range, and this value lies outside: EINVAL."""
+    """The option has a range, which may depend on the socket's state, and this value lies outside: EINVAL."""
     return Fail(errno.EINVAL)
 
 
@@ -417,6 +483,11 @@ def option_is_set(end: Endpoint, option: Option, value: int | bytes, host: Host)
     assert option.set is not None
     option.set(end, _name(value) if option.names else _number(value), host)
     return OK
+
+
+def _signed(value: int) -> int:
+    """A number of 32 bits as an int has it."""
+    return value - (1 << 32) if value > _INT_MAX else value
 
 
 def _number(value: int | bytes) -> int:

@@ -48,7 +48,7 @@ def _ack_is_due(tcb: Tcb, segment: Segment, host: Host) -> bool:
     if tcb.ack_now:
         return True
     if tcb.rcv_nxt - tcb.rcv_wup > tcb.rcv_mss:
-        if select_window(tcb) >= tcb.rcv_wnd:
+        if tcb.rcv_nxt - tcb.copied_seq < tcb.rcvlowat or select_window(tcb) >= tcb.rcv_wnd:
             return True
         if is_half_full(tcb):
             return False
@@ -57,7 +57,8 @@ def _ack_is_due(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 @TCP.rule(on=E.SEGMENT_ANSWER, stays=SYNCHRONIZED, when=_ack_is_due, cite="RFC 9293 §3.8.6.3; __tcp_ack_snd_check")
 def ack_goes_at_once(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """More than a segment is unacknowledged and the window can follow, or the connection is young: no delay."""
+    """More than a segment is unacknowledged and the window can follow, or the connection is young: no delay.
+    Nor is there one while a segment and more is unacknowledged and SO_RCVLOWAT asks for more than is there."""
     answer_now(tcb, host)
 
 

@@ -83,7 +83,8 @@ def _wake_readers(tcb: Tcb, host: Host) -> None:
     (`tcp_data_ready`).
     """
     tcb.has_news = False
-    host.wake(tcb, WAKES_READERS)
+    if tcb.readable or tcb.fin_received:
+        host.wake(tcb, WAKES_READERS)
 
 
 def _foreseen(tcb: Tcb, segment: Segment) -> Phases:

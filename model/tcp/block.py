@@ -179,6 +179,8 @@ class Tcb(Endpoint):
     """Whether a send or a poll found the send buffer full since it last had room (SOCK_NOSPACE)."""
     has_news: bool = False
     """Whether bytes or a FIN were queued for the reader, who is to be woken."""
+    notsent_lowat: int = 0
+    """So many bytes may wait to be sent for the first time; 0: any number (TCP_NOTSENT_LOWAT)."""
     wmem: int = 0
     """Memory charged to the send buffer, in bytes (`sk_wmem_queued`)."""
     mss: int = 536
@@ -190,6 +192,8 @@ class Tcb(Endpoint):
     """What options take out of every segment."""
     packet_max: int = 0
     """Payload up to which a run of segments leaves as one packet; 0 on a wire, where each is one of its own."""
+    corked: bool = False
+    """Only full segments leave (TCP_CORK)."""
     nodelay: bool = False
     nagle_waived: bool = False
     """TCP_NODELAY was set, if only for a moment: what waits then need not wait for Nagle's algorithm any more."""
@@ -421,6 +425,21 @@ class Tcb(Endpoint):
 
     @property
     def writable(self) -> bool:
-        """Whether poll says writable: a third of the send buffer is free (`sk_stream_is_writeable`)."""
+        """Whether poll says writable: a third of the send buffer is free, and of what may wait to be sent for the first
+        time at most half waits (`__sk_stream_is_writeable`).
+        """
         room = self.sndbuf - self.wmem
-        return room >= self.wmem >> 1 and room > 0
+        few = not self.notsent_lowat or 2 * self.unsent_bytes < self.notsent_lowat
+        return room >= self.wmem >> 1 and room > 0 and few
+
+    @property
+    def readable(self) -> bool:
+        """Whether poll says readable: as much waits as SO_RCVLOWAT asks for, or it will not become more, because memory
+        or window are nearly used up (`tcp_epollin_ready`).
+        """
+        waiting = self.rcv_nxt - self.copied_seq
+        return waiting > 0 and (
+            waiting >= self.rcvlowat
+            or self.rmem > self.rcvbuf - (self.rcvbuf >> 3)
+            or self.receive_window <= self.rcv_mss
+        )

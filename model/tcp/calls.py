@@ -7,8 +7,8 @@ that finds nothing to do answers EAGAIN if the socket is non-blocking and `Block
 The order of the rules for one call is the order in which the kernel looks: bytes before end of file, end of file
 before a pending error, the error before "not connected".
 
-Not here: connect (its way depends on the socket's life, see sockets/life.py), urgent data, MSG_WAITALL, MSG_MORE,
-SO_RCVLOWAT, SO_LINGER.
+Not here: connect (its way depends on the socket's life, see sockets/life.py), urgent data, MSG_WAITALL,
+SO_LINGER.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from ..endpoint import Life
-from ..values.constants import MSG_DONTWAIT, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
+from ..values.constants import MSG_DONTWAIT, MSG_MORE, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
 from ..values.results import OK, Answer, Block, Done, Fail
 from . import memory
 from .block import Tcb, Timer
@@ -198,14 +198,16 @@ def send_nothing(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
     cite="RFC 9293 §3.10.2, SEND in ESTABLISHED; tcp_sendmsg_locked",
 )  # fmt: skip
 def send_copies(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
-    """The bytes are copied to the send buffer as far as it takes them, and go out as far as window and Nagle allow."""
+    """The bytes are copied to the send buffer as far as it takes them, and go out as far as window and Nagle allow.
+    With MSG_MORE, what does not fill a segment waits for more (send(2))."""
     taken = _copy(tcb, data, host)
     if taken:
         tail = tcb.unsent[-1] if tcb.unsent else None
         if tail is not None:
-            tail.push = True
-            tcb.pushed_seq = tcb.write_seq
-            push_pending(tcb, host)
+            more = bool(flags & MSG_MORE)
+            if not more or _pushes(tcb):
+                _mark(tcb)
+            push_pending(tcb, host, more=more)
     answer: Answer = TCP.fire(host.trail, TcpEvent.SEND_STOPPED, tcb, taken, len(data), flags, host)
     return answer
 
@@ -246,12 +248,17 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
         taken += copied
         if taken == wanted or len(tail.data) < goal:
             continue
-        if tcb.write_seq > tcb.pushed_seq + (tcb.max_window >> 1):
+        if _pushes(tcb):
             _mark(tcb)
             push_pending(tcb, host, nagle=False)
         elif tail is tcb.unsent[0]:
-            push_pending(tcb, host, only_one=True)
+            push_pending(tcb, host, nagle=False, only_one=True)
     return taken
+
+
+def _pushes(tcb: Tcb) -> bool:
+    """Whether so much was handed over since the last push that the receiver should know (`forced_push`)."""
+    return tcb.write_seq > tcb.pushed_seq + (tcb.max_window >> 1)
 
 
 def _mark(tcb: Tcb) -> None:
@@ -316,6 +323,20 @@ def recv_on_listener(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
 def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """MSG_PEEK: the bytes are given and stay where they are."""
     return Done(memory.peek_received(tcb, wanted))
+
+
+def _waits_for_more(tcb: Tcb, wanted: int, flags: int, host: Host) -> bool:
+    over = tcb.fin_received or tcb.error or tcb.read_shut or tcb.state is S.CLOSED
+    return 0 < tcb.readable_bytes < min(tcb.rcvlowat, wanted) and waits(tcb, flags) and not over
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=_waits_for_more, cite="socket(7), SO_RCVLOWAT",
+    unconfirmed="the cross-check never blocks",
+)  # fmt: skip
+def recv_blocks_below_low_water(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """Bytes are there, but fewer than SO_RCVLOWAT asks for, and the socket is blocking: wait for more."""
+    return Block("as many bytes as SO_RCVLOWAT asks for")
 
 
 @TCP.rule(

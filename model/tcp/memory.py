@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 
 
 def has_room(tcb: Tcb) -> bool:
-    """Whether the send buffer takes another buffer (`sk_stream_memory_free`): anything free at all is enough."""
-    return tcb.wmem < tcb.sndbuf
+    """Whether the send buffer takes another buffer (`sk_stream_memory_free`): anything free at all is enough, unless
+    too much waits to be sent for the first time.
+    """
+    return tcb.wmem < tcb.sndbuf and (not tcb.notsent_lowat or tcb.unsent_bytes < tcb.notsent_lowat)
 
 
 def begin_buffer(tcb: Tcb, host: Host) -> OutBuffer:

@@ -2,14 +2,15 @@
 
 Bytes wait in `unsent` until all of these let the first buffer go: the congestion window, the peer's window (a buffer
 goes whole or not at all: sender-side silly-window avoidance), and Nagle's algorithm in Minshall's variant: a buffer
-smaller than a segment waits while an earlier small one is unacknowledged (RFC 896; RFC 9293 §3.7.4).
+smaller than a segment waits while an earlier small one is unacknowledged (RFC 896; RFC 9293 §3.7.4). A cork is
+stricter: what is smaller than a segment waits for more, whatever is acknowledged (tcp(7), TCP_CORK; send(2), MSG_MORE).
 
 Every segment carries an acknowledgement and the window of this moment, so sending anything settles a delayed
 acknowledgement.
 
 One timer does for retransmission, tail probes, reordering and closed windows: only one of them can be waited for.
 
-Not here: pacing, TCP_CORK and MSG_MORE, what is sent again (resending.py).
+Not here: pacing, what is sent again (resending.py).
 """
 
 from __future__ import annotations
@@ -65,14 +66,19 @@ def _sack(tcb: Tcb) -> tuple[Run, ...]:
     return blocks
 
 
-def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = False, probe: bool = False) -> None:
+def push_pending(
+    tcb: Tcb, host: Host, *, nagle: bool = True, more: bool = False, only_one: bool = False, probe: bool = False
+) -> None:
     """Send what may be sent now (`tcp_write_xmit`).
 
-    `nagle=False` switches Nagle's algorithm off for this call; `only_one` stops after one buffer; a `probe` does too,
-    and may go beyond the congestion window. What is too large for the path as it is known now does not go.
+    `nagle=False` switches Nagle's algorithm and a cork off for this call, `more` is a cork for this call that nothing
+    switches off; `only_one` stops after one buffer; a `probe` does too, and may go beyond the congestion window. What
+    is too large for the path as it is known now does not go.
     """
     _look_at_clock(tcb, host)
-    nagle = nagle and not (tcb.nodelay or tcb.nagle_waived)
+    corked = nagle and (more or tcb.corked)
+    held = corked and (more or not tcb.nagle_waived)
+    nagle = nagle and not (corked or tcb.nodelay or tcb.nagle_waived)
     fits = not host.path_mtus.known or _fits_path(tcb, host)
     mss = current_mss(tcb)
     sent, waits = 0, False
@@ -93,13 +99,15 @@ def push_pending(tcb: Tcb, host: Host, *, nagle: bool = True, only_one: bool = F
         segments = -(-length // mss) or 1
         last = len(tcb.unsent) == 1
         if segments == 1:
-            if nagle and last and not buffer.fin and length < mss and _small_unacknowledged(tcb):
+            small = last and not buffer.fin and length < mss
+            if small and (held or (nagle and _small_unacknowledged(tcb))):
                 break
         else:
             if not (only_one or probe) and congestion.run_should_wait(tcb, buffer, longest, last, host):
                 waits = True
                 break
-            limit = _split_point(tcb, buffer, mss, quota, last, nagle)
+            whole = corked or (nagle and _small_unacknowledged(tcb))
+            limit = _split_point(tcb, buffer, mss, quota, last, whole)
             if length > limit:
                 tcb.unsent.insert(1, memory.split(tcb, buffer, limit, host))
                 length = limit
@@ -213,7 +221,8 @@ def _small_unacknowledged(tcb: Tcb) -> bool:
     return tcb.in_flight > 0 and tcb.snd_una < tcb.small_seq <= tcb.snd_nxt
 
 
-def _split_point(tcb: Tcb, buffer: OutBuffer, mss: int, quota: int, last: bool, nagle: bool) -> int:
+def _split_point(tcb: Tcb, buffer: OutBuffer, mss: int, quota: int, last: bool, whole: bool) -> int:
+    """How many bytes of a buffer go now; only `whole` segments if a small one has to wait (`tcp_mss_split_point`)."""
     window = tcb.snd_una + tcb.snd_wnd - buffer.seq
     most = mss * quota
     if most <= window and not last:
@@ -221,10 +230,7 @@ def _split_point(tcb: Tcb, buffer: OutBuffer, mss: int, quota: int, last: bool, 
     needed = min(len(buffer.data), window)
     if most <= needed:
         return most
-    partial = needed % mss
-    if partial and nagle and _small_unacknowledged(tcb):
-        return needed - partial
-    return needed
+    return needed - needed % mss if whole else needed
 
 
 def send_buffer(tcb: Tcb, host: Host) -> None:

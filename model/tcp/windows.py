@@ -42,6 +42,11 @@ def window_from_space(tcb: Tcb, space: int) -> int:
     return (space * tcb.window_ratio) >> 8
 
 
+def space_from_window(tcb: Tcb, window: int) -> int:
+    """The buffer memory that a window of so many bytes is advertised for (`tcp_space_from_win`)."""
+    return (window << 8) // tcb.window_ratio
+
+
 def full_space(tcb: Tcb) -> int:
     return (tcb.rcvbuf * tcb.window_ratio) >> 8
 

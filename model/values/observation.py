@@ -32,3 +32,7 @@ class Observation(NamedTuple):
     """Its size."""
     reserved: int = 0
     """`SO_MEMINFO`, fwd_alloc: memory that is reserved and not charged; 0 for a socket that is not TCP."""
+    notsent: int = 0
+    """`tcpi_notsent_bytes` of `TCP_INFO`: bytes not yet sent for the first time, which is what `ioctl(SIOCOUTQNSD)`
+    gives of a connection; 0 for a socket that is not TCP.
+    """

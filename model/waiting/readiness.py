@@ -6,7 +6,7 @@ answer of poll can be explained like any other: "writable, because the sending d
 What surprises most: a socket that was never connected is *writable and hung up*; a direction that was shut is ready
 for ever, because a call on it would not wait; a refused connect is readable, writable, hung up and in error at once.
 
-Not here: waiting itself, urgent data, SO_RCVLOWAT.
+Not here: waiting itself, urgent data.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _WRITE = POLLOUT | POLLWRNORM
 
 
 def _reads(tcb: Tcb) -> bool:
-    return tcb.state not in _CONNECTING and tcb.rcv_nxt > tcb.copied_seq
+    return tcb.state not in _CONNECTING and tcb.readable
 
 
 LISTENER = (
@@ -68,7 +68,10 @@ TCP_SOCKET = (
         "end_is_readable", _READ | POLLRDHUP, "Nothing more will come: recv would not wait.", "poll(2), POLLRDHUP",
         lambda t: t.read_shut,
     ),
-    Condition("bytes_are_readable", _READ, "Bytes wait to be read.", "poll(2), POLLIN", _reads),
+    Condition(
+        "bytes_are_readable", _READ, "Bytes wait to be read, as many as SO_RCVLOWAT asks for.", "poll(2), POLLIN",
+        _reads,
+    ),
     Condition(
         "room_to_send", _WRITE, "At least a third of the send buffer is free.", "sk_stream_is_writeable",
         lambda t: t.state not in _CONNECTING and not t.write_shut and t.writable,

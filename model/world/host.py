@@ -212,7 +212,8 @@ class Host:
         reads, writes = ioctl_of(end, FIONREAD, self), ioctl_of(end, TIOCOUTQ, self)
         self.trail = trail
         _UNOBSERVED.clear()
-        memory = end.rmem, end.rcvbuf, end.wmem, end.sndbuf, end.reserved
+        notsent = 0 if end.state is TcpState.LISTEN else max(end.unsent_bytes, 0)
+        memory = end.rmem, end.rcvbuf, end.wmem, end.sndbuf, end.reserved, notsent
         return Observation(mask, _number(reads), _number(writes), int(end.state), end.drops, *memory)
 
     def choose(self, choice: Choice, low: int, high: int, predicted: int | None, subject: object) -> int:
@@ -253,7 +254,8 @@ class Host:
         self.stop_timers(child)  # that of the request was its own
         child.sndbuf, child.rcvbuf = listener.sndbuf, listener.rcvbuf
         child.sndbuf_locked, child.rcvbuf_locked = listener.sndbuf_locked, listener.rcvbuf_locked
-        child.nodelay, child.nagle_waived = listener.nodelay, listener.nagle_waived
+        child.nodelay, child.nagle_waived, child.corked = listener.nodelay, listener.nagle_waived, listener.corked
+        child.rcvlowat, child.notsent_lowat = listener.rcvlowat, listener.notsent_lowat
         child.reuse_address = listener.reuse_address
         child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
         child.hears_errors, child.path_discovery = listener.hears_errors, listener.path_discovery

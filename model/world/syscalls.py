@@ -24,6 +24,7 @@ from ..values.addresses import Address
 from ..values.constants import (
     FIONREAD,
     MSG_DONTWAIT,
+    MSG_MORE,
     MSG_NOSIGNAL,
     MSG_PEEK,
     SIOCOUTQNSD,
@@ -43,7 +44,7 @@ CALLS: dict[str, Call] = {}
 
 MAKES = ("socket", "epoll_create", "epoll_create1")
 """The calls that make a descriptor out of nothing."""
-MODELLED_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK
+MODELLED_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_MORE
 
 
 def _call(function: Call) -> Call:
@@ -233,7 +234,15 @@ def setblocking(host: Host, fd: int, blocking: bool) -> Answer:
 @_call
 def setsockopt_(host: Host, fd: int, level: int, option: int, value: int | bytes) -> Answer:
     end = host.descriptors.get(fd)
-    return _closed(host, fd) if end is None else setsockopt(end, level, option, value, host)
+    if end is None:
+        return _closed(host, fd)
+    if not isinstance(end, Tcb):
+        return setsockopt(end, level, option, value, host)
+    end.busy = True
+    try:
+        return setsockopt(end, level, option, value, host)
+    finally:
+        host.unlock(end)
 
 
 @_call

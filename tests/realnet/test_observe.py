@@ -117,7 +117,7 @@ def test_sockets_come_and_go(trio: tuple[socket.socket, socket.socket, socket.so
     assert [seen.tcp_state for seen in observer.observe()] == [1, 1]
     observer.add(listener)
     client.close()
-    assert observer.observe()[0] == Observation(POLLNVAL, *[-9] * 9)
+    assert observer.observe()[0] == Observation(POLLNVAL, *[-9] * 10)
     observer.remove(client)
     assert [seen.tcp_state for seen in observer.observe()] == [8, 10]
     with pytest.raises(KeyError):

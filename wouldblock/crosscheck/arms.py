@@ -25,6 +25,7 @@ from model.values.constants import (
     EPOLL_CTL_MOD,
     FD_SETSIZE,
     FIONREAD,
+    MSG_MORE,
     MSG_PEEK,
     POLL_ALL,
 )
@@ -122,6 +123,11 @@ class KernelArm:
         data = payload(self.sent, size)
         self.sent += size
         return self.sockets[n].send(data)
+
+    def _sendmore(self, n: int, size: int) -> int:
+        data = payload(self.sent, size)
+        self.sent += size
+        return self.sockets[n].send(data, socket.MSG_MORE)
 
     def _sendto(self, n: int, size: int, address: tuple[str, int]) -> int:
         data = payload(self.sent, size)
@@ -314,6 +320,11 @@ class ModelArm:
         data = payload(self.sent, size)
         self.sent += size
         return self.host.call("send", self.fds[n], data, 0)
+
+    def _sendmore(self, n: int, size: int) -> Answer:
+        data = payload(self.sent, size)
+        self.sent += size
+        return self.host.call("send", self.fds[n], data, MSG_MORE)
 
     def _sendto(self, n: int, size: int, address: tuple[str, int]) -> Answer:
         data = payload(self.sent, size)

@@ -44,17 +44,22 @@ from model.values.constants import (
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
+    SIOCOUTQNSD,
     SO_ERROR,
     SO_KEEPALIVE,
     SO_RCVBUF,
+    SO_RCVLOWAT,
     SO_REUSEADDR,
     SO_SNDBUF,
     SOL_SOCKET,
+    TCP_CORK,
     TCP_KEEPCNT,
     TCP_KEEPIDLE,
     TCP_KEEPINTVL,
     TCP_NODELAY,
+    TCP_NOTSENT_LOWAT,
     TCP_USER_TIMEOUT,
+    TCP_WINDOW_CLAMP,
     TIOCOUTQ,
     TcpState,
 )
@@ -85,13 +90,20 @@ SIZES = (
     100_000,
     300_000,
 )
+ANY_SIZE = 300_000
+"""Up to so many bytes a call may send or ask for; one in four draws its size from all of these."""
 BUFFERS = (1, 1000, 2304, 4608, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 1_000_000, 4_194_304)
 DATAGRAMS = (0, 1, 100, 197, 198, 500, 645, 646, 1669, 1670, 5000, 16_004, 16_005, 65_507, 65_508, 65_536)
 FIXED_PORTS = (7001, 7002)
 CLOSED_PORT = 9
 LIFE_OPTIONS = (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT)
+FINE_OPTIONS = (TCP_CORK, TCP_NOTSENT_LOWAT, TCP_WINDOW_CLAMP)
 LIFE_VALUES = (-1, 0, 1, 127, 128, 7200, 32_767, 32_768)
-MOST_SOCKETS = 9
+NOTSENT = (1, 2, 1000, 4096, 16_384, 100_000, 0, -1)
+LOW_MARKS = (1, 2, 100, 1000, 5000, 50_000, 300_000, 0, -1)
+CLAMPS = (1, 1152, 1153, 3000, 10_000, 32_768, 65_536, 300_000, 0)
+MOST_SOCKETS = {"stream": 9, "lives": 16, "udp": 9}
+"""By family; sixteen are six connections with two listeners and what is being made."""
 
 SOCKETLESS = ("tcp", "udp", "epoll", "poll", "select", "pause", "afterclose", "oddsocket")
 """Operations whose first argument is neither a socket nor an epoll."""
@@ -129,12 +141,16 @@ def _beginning(family: str, draw: Draw) -> list[Operation]:
         return [("tcp",), ("bind", 1, ("home", 0)), ("listen", 1, draw(4))] if draw(4) else [("tcp",)]
     first = [("tcp",)]
     if draw(2):
-        first.append(("setsockopt", 1, SOL_SOCKET, SO_RCVBUF, BUFFERS[draw(len(BUFFERS))]))
+        first.append(("setsockopt", 1, SOL_SOCKET, SO_RCVBUF, _buffer_size(draw)))
     first += [("bind", 1, ("home", 0)), ("listen", 1, 5), ("tcp",)]
     if draw(2):
-        first.append(("setsockopt", 2, SOL_SOCKET, SO_SNDBUF, BUFFERS[draw(len(BUFFERS))]))
+        first.append(("setsockopt", 2, SOL_SOCKET, SO_SNDBUF, _buffer_size(draw)))
     if draw(2):
         first.append(("setsockopt", 2, IPPROTO_TCP, TCP_NODELAY, 1))
+    if draw(4) == 3:
+        first.append(_fine_option(1, draw))
+    if draw(4) == 3:
+        first.append(_fine_option(2, draw))
     return [*first, ("connect", 2, ("of", 1)), ("accept", 1)]
 
 
@@ -154,19 +170,19 @@ def next_operation(family: str, sockets: Sockets, host: Host, draw: Draw) -> Ope
 
 def _tcp_operation(family: str, number: int, tcb: Tcb, sockets: Sockets, draw: Draw) -> Operation:
     lives = family == LIVES
-    if lives and draw(6) == 0 and len(sockets) < MOST_SOCKETS:
+    if lives and draw(6) == 0 and len(sockets) < MOST_SOCKETS[LIVES]:
         return ("tcp",)
     if tcb.state is TcpState.LISTEN:
         pick = draw(12)
         if pick < 7 and (tcb.accept_queue or pick == 0):
-            return ("accept", number) if len(sockets) < MOST_SOCKETS else ("close", number)
+            return ("accept", number) if len(sockets) < MOST_SOCKETS[family] else ("close", number)
         if lives and pick == 8:
             return ("close", number)
     elif tcb.state is TcpState.CLOSED and lives and draw(3):
         return _opening(number, sockets, draw)
     elif tcb.state is not TcpState.CLOSED and draw(10) < (5 if lives else 8):
         return _transfer(number, tcb, draw)
-    return _anything(number, sockets, draw, lives)
+    return _anything(number, sockets, draw, family)
 
 
 def _opening(number: int, sockets: Sockets, draw: Draw) -> Operation:
@@ -209,22 +225,45 @@ def _name(sockets: Sockets, draw: Draw) -> tuple[str, int]:
 def _transfer(number: int, tcb: Tcb, draw: Draw) -> Operation:
     if draw(2):
         if tcb.readable_bytes and draw(3):
-            return ("recv", number, SIZES[draw(len(SIZES))])
+            return ("recv", number, _size(draw))
         return ("recv", number, SIZES[-1])
-    return ("send", number, SIZES[draw(len(SIZES))])
+    return ("sendmore" if draw(16) == 15 else "send", number, _size(draw))
 
 
-def _anything(number: int, sockets: Sockets, draw: Draw, lives: bool) -> Operation:
-    pick = draw(26 if lives else 20)
+def _size(draw: Draw) -> int:
+    return SIZES[draw(len(SIZES))] if draw(4) else 1 + draw(ANY_SIZE)
+
+
+def _buffer_size(draw: Draw) -> int:
+    """Up to the system's maximum, sizes of every order alike often."""
+    return BUFFERS[draw(len(BUFFERS))] if draw(4) else 1 + draw(1 << draw(23))
+
+
+def _fine_option(number: int, draw: Draw) -> Operation:
+    """One of the options that say when bytes move."""
+    level, option, values = (
+        (IPPROTO_TCP, TCP_CORK, (1, 0)), (IPPROTO_TCP, TCP_NOTSENT_LOWAT, NOTSENT),
+        (SOL_SOCKET, SO_RCVLOWAT, LOW_MARKS), (IPPROTO_TCP, TCP_WINDOW_CLAMP, CLAMPS),
+    )[draw(4)]  # fmt: skip
+    return ("setsockopt", number, level, option, values[draw(len(values))])
+
+
+def _anything(number: int, sockets: Sockets, draw: Draw, family: str) -> Operation:
+    pick = draw(28 if family == LIVES else 22)
     match pick:
         case 0 | 1:
-            return ("send", number, SIZES[draw(len(SIZES))])
+            return ("send", number, _size(draw))
         case 2 | 3:
-            return ("recv", number, SIZES[draw(len(SIZES))])
+            return ("recv", number, _size(draw))
         case 4:
-            return ("getsockopt", number, SOL_SOCKET, (SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR)[draw(4)])
+            return (
+                "getsockopt",
+                number,
+                SOL_SOCKET,
+                (SO_ERROR, SO_SNDBUF, SO_RCVBUF, SO_REUSEADDR, SO_RCVLOWAT)[draw(5)],
+            )
         case 5:
-            return ("getsockopt", number, IPPROTO_TCP, (TCP_NODELAY, *LIFE_OPTIONS)[draw(5)])
+            return ("getsockopt", number, IPPROTO_TCP, (TCP_NODELAY, *LIFE_OPTIONS, *FINE_OPTIONS)[draw(8)])
         case 6:
             if draw(3):
                 return ("setsockopt", number, IPPROTO_TCP, TCP_NODELAY, draw(2))
@@ -232,9 +271,9 @@ def _anything(number: int, sockets: Sockets, draw: Draw, lives: bool) -> Operati
                 return ("setsockopt", number, SOL_SOCKET, SO_KEEPALIVE, draw(2))
             return ("setsockopt", number, IPPROTO_TCP, LIFE_OPTIONS[draw(4)], LIFE_VALUES[draw(len(LIFE_VALUES))])
         case 7:
-            return ("setsockopt", number, SOL_SOCKET, (SO_SNDBUF, SO_RCVBUF)[draw(2)], BUFFERS[draw(len(BUFFERS))])
+            return ("setsockopt", number, SOL_SOCKET, (SO_SNDBUF, SO_RCVBUF)[draw(2)], _buffer_size(draw))
         case 8:
-            return ("ioctl", number, (FIONREAD, TIOCOUTQ)[draw(2)])
+            return ("ioctl", number, (FIONREAD, TIOCOUTQ, SIOCOUTQNSD)[draw(3)])
         case 9:
             return ("poll",)
         case 10:
@@ -248,13 +287,15 @@ def _anything(number: int, sockets: Sockets, draw: Draw, lives: bool) -> Operati
         case 15:
             return ("connect", number, _target(number, sockets, draw))
         case 16:
-            return ("accept", number) if len(sockets) < MOST_SOCKETS else ("poll",)
+            return ("accept", number) if len(sockets) < MOST_SOCKETS[family] else ("poll",)
         case 17:
             return ("bind", number, _name(sockets, draw))
         case 18:
             return ("listen", number, draw(3))
         case 19:
             return ("send", number, 0)
+        case 20 | 21:
+            return _fine_option(number, draw)
         case _:
             return ("close", number)
 
@@ -289,7 +330,7 @@ def _udp_operation(number: int, numbers: list[int], sockets: Sockets, draw: Draw
         case 26:
             return ("poll",) if draw(2) else ("select",)
         case 27:
-            return ("udp",) if len(sockets) < MOST_SOCKETS else ("close", number)
+            return ("udp",) if len(sockets) < MOST_SOCKETS[DATAGRAM] else ("close", number)
         case 28:
             return ("close", number)
         case _:

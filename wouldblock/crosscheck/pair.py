@@ -242,7 +242,7 @@ class Pair:
     def _new_port(self, op: Operation, answer: Any) -> list[int]:
         """The port that the kernel gave a socket in this step, if it gave one."""
         name = op[0]
-        if name not in ("bind", "connect", "listen", "send", "sendto"):
+        if name not in ("bind", "connect", "listen", "send", "sendmore", "sendto"):
             return []
         if self.model.endpoint(op[1]).holds_port:
             return []
@@ -417,7 +417,7 @@ def only_drops(tried: _Tried, answer: Any, seen: tuple[Observation, ...]) -> boo
 def _same_but_for_amount(op: Operation, mine: Any, theirs: Any) -> bool:
     if isinstance(mine, str) and isinstance(theirs, str) and {mine, theirs} == {"EPIPE", "ECONNRESET"}:
         return True  # which error a reset leaves depends on whether the peer's FIN had come through before it
-    if op[0] == "send":
+    if op[0] in ("send", "sendmore"):
         return all(isinstance(x, int) or x == "EAGAIN" for x in (mine, theirs))
     if op[0] == "recv":
         mine, theirs = (b"" if x == "EAGAIN" else x for x in (mine, theirs))

@@ -103,10 +103,12 @@ def _expression(op: Operation, made: Made) -> str:
         name = "setsockopt"
     if name == "ioctl":
         return f"call(lambda: struct.unpack('i', fcntl.ioctl(s{number}, {args[0]:#x}, bytes(4)))[0])"
-    if name in ("send", "sendto"):
+    if name in ("send", "sendmore", "sendto"):
         size = args[0]
         args[0] = f"bytes({size})" if size > 10 else repr(payload(made.sent, size))
         made.sent += size
+    if name == "sendmore":
+        name, args = "send", [*args, "socket.MSG_MORE"]
     written = "".join(f", {_address(a) if isinstance(a, tuple) else a}" for a in args)
     return f"call(s{number}.{name}{written})"
 
@@ -157,6 +159,10 @@ def _last(step: Step, made: Made) -> list[str]:
     return [*body, f"print('see the state of the closed connection in: ss -tan'){expected}"]
 
 
+ACCOUNTS = {"rmem": 0, "rcvbuf": 1, "sndbuf": 3, "reserved": 4, "wmem": 5, "drops": 8}
+"""Where in SO_MEMINFO's nine numbers a field of an observation lies."""
+
+
 def _observe(number: int, field: str) -> str:
     s = f"s{number}"
     match field:
@@ -168,7 +174,9 @@ def _observe(number: int, field: str) -> str:
             return f"call(lambda: struct.unpack('i', fcntl.ioctl({s}, 0x5411, bytes(4)))[0])"
         case "tcp_state":
             return f"{s}.getsockopt(6, 11, 1)[0]"
-    return f"struct.unpack('9I', {s}.getsockopt(1, 55, 36))[8]"
+        case "notsent":
+            return f"struct.unpack_from('I', {s}.getsockopt(6, 11, 148), 144)[0]"
+    return f"struct.unpack('9I', {s}.getsockopt(1, 55, 36))[{ACCOUNTS[field]}]"
 
 
 def ladder(steps: list[Step]) -> str:
