@@ -1,4 +1,4 @@
-"""The verbs of the command line and their options: `wouldblock check`, `run`, `rules`, `draw`.
+"""The verbs of the command line and their options: `wouldblock check`, `agree`, `run`, `rules`, `draw`.
 
 A verb checks all that it was given before it begins to work, does the work, prints, and returns an exit status
 (front.py). What is heavy to import is imported by the verb that needs it.
@@ -16,11 +16,13 @@ from typing import Any, TypeVar
 
 import click
 
-from wouldblock import files, peerchecking, scripts, verbs
+from wouldblock import agreeing, files, peerchecking, scripts, verbs
 from wouldblock.front import Front, Stop, make_text_safe
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 FORMATS = ("svg", "png", "dot", "mermaid")
+FAMILIES, LENGTHS = ("stream", "lives", "udp"), (60, 200, 1000)
+"""Of sequences (crosscheck/operations.py, agreement.py)."""
 
 
 class Duration(click.ParamType[float]):
@@ -162,6 +164,69 @@ def _scenario(targets: tuple[str, ...], defines: tuple[str, ...]) -> str:
     if defines:
         raise Stop("--define belongs to packet scripts and says nothing about a scenario file: leave it out.")
     return targets[0]
+
+
+@cli.command(short_help="Over whole sequences, how often are model and kernel equal?")
+@click.option(
+    "--time",
+    "seconds",
+    type=Duration(),
+    metavar="T",
+    help="Stop after T seconds, shared among families and lengths.  [default: 60, without --sequences]",
+)
+@click.option("--sequences", type=click.IntRange(min=1), metavar="N", help="Stop after N of each family and length.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    metavar="S",
+    show_default=True,
+    help="The seed of everything random.",
+)
+@click.option(
+    "--family",
+    "families",
+    multiple=True,
+    type=click.Choice(FAMILIES),
+    help="What the sequences are about. May be given several times.  [default: all]",
+)
+@click.option(
+    "--length",
+    "lengths",
+    multiple=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Calls of a sequence. May be given several times.  [default: 60, 200 and 1000]",
+)
+@click.option("--only", type=click.IntRange(min=0), metavar="NUMBER", help="Play the sequence of this number alone.")
+@_json_option("the report")
+def agree(
+    seconds: float | None,
+    sequences: int | None,
+    seed: int,
+    families: tuple[str, ...],
+    lengths: tuple[int, ...],
+    only: int | None,
+    json_file: str | None,
+) -> int:
+    """Over whole sequences, how often are model and kernel equal?
+
+    Random sequences of non-blocking calls are played three times each on the kernel. Those that it shows the same way
+    every time, at every step, are followed by the model, which must show the same: what each call returned, the poll
+    bits of every socket, FIONREAD, TIOCOUTQ, what was not sent yet, the TCP state and all accounts of memory. One
+    difference anywhere, and the sequence is not equal.
+
+    Families: stream is one connection's data, lives are the lives of many connections, udp is UDP.
+
+    \b
+    Examples:
+      wouldblock agree
+      wouldblock agree --time 300 --json agreement.json
+      wouldblock agree --family stream --length 200 --only 17
+    """
+    if only is not None and (sequences is not None or seconds is not None):
+        raise Stop("--only plays one sequence of each family and length: leave --sequences and --time out.")
+    return agreeing.agree(sequences, seconds, seed, families or FAMILIES, lengths or LENGTHS, only, json_file)
 
 
 @cli.command(short_help="Run scenarios or packet scripts on the model only.")

@@ -15,7 +15,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from model.endpoint import Endpoint
@@ -46,11 +46,25 @@ def payload(offset: int, size: int) -> bytes:
     return _PATTERN[start : start + size]
 
 
+DRAWS_PORT = ("bind", "connect", "listen", "send", "sendmore", "sendto")
+"""Operations after which a socket may have a port that the system drew."""
+RESTS_S = (0.001,)
+"""How long the kernel is given to finish what it is at, before each further look at it: less than a tick, or a timer
+of the kernel could mend what a wrong rule broke.
+"""
+
+
+def _are_there(op: Operation, sockets: Container[int], epolls: Container[int]) -> bool:
+    there = {"of": sockets, "epoll": epolls}
+    return all(number in there[kind] for kind, number in references(op))
+
+
 class KernelArm:
     """Operations on real non-blocking sockets in the namespace that the caller has entered."""
 
     def __init__(self, home: str) -> None:
         self.home = home
+        self.rests_s = RESTS_S
         self.sockets: dict[int, socket.socket] = {}
         self.epolls: dict[int, select.epoll] = {}
         self.epolls_made = 0
@@ -58,9 +72,12 @@ class KernelArm:
         self.made = 0
         self.sent = 0
         self.began_ns = 0
+        self.looked_ns = 0
 
     def perform(self, op: Operation) -> Any:
-        """The kernel's answer. `began_ns` then says when the call began, on the monotonic clock."""
+        """The kernel's answer. `began_ns` then says when the call began, on the monotonic clock, and `looked_ns`, when
+        the sockets were looked at last.
+        """
         action = getattr(self, "_" + op[0])
         self.began_ns = time.monotonic_ns()
         try:
@@ -70,7 +87,13 @@ class KernelArm:
         return answer
 
     def observe(self) -> list[Observation]:
-        return self.observer.observe()
+        seen = self.observer.observe()
+        self.looked_ns = time.monotonic_ns()
+        return seen
+
+    def has_all(self, op: Operation) -> bool:
+        """Whether every socket and every epoll that an operation names is there."""
+        return _are_there(op, self.sockets, self.epolls)
 
     def close(self) -> None:
         for sock in self.sockets.values():
@@ -268,8 +291,7 @@ class ModelArm:
 
     def has_all(self, op: Operation) -> bool:
         """Whether every socket and every epoll that an operation names is there."""
-        open_ones = {"of": self.fds, "epoll": self.epolls}
-        return all(number in open_ones[kind] for kind, number in references(op))
+        return _are_there(op, self.fds, self.epolls)
 
     def fork(self, host: Host) -> ModelArm:
         new = ModelArm(self.home, host)

@@ -52,17 +52,13 @@ from realnet.diag import Diag
 from realnet.page import FreshPage
 from realnet.ticks import count_at
 
-from .arms import KernelArm, ModelArm
+from .arms import DRAWS_PORT, KernelArm, ModelArm
 from .operations import Operation, describe
+from .recording import Recording
 
 TICK_NS = LINUX.jiffy_ns
 LATE_NS = 5 * TICK_NS
 """How late a timer may be beyond the tick it is due on: softirq latency on a busy machine."""
-
-RESTS_S = (0.001,)
-"""How long the kernel is given to finish what it is at, before each further look at it: less than a tick, or a timer
-of the kernel could mend what a wrong rule broke.
-"""
 
 MOST_TIMERS = 4
 """How many timers close to their deadlines are tried in every combination; further ones are taken as not fired."""
@@ -145,10 +141,13 @@ class _Tried:
 class Pair:
     """Both arms, a common clock, and the comparison."""
 
-    def __init__(self, home: str, seed: int, diag: Diag | None, page: FreshPage | None = None) -> None:
+    def __init__(
+        self, home: str, seed: int, diag: Diag | None, page: FreshPage | None = None,
+        recording: Recording | None = None,
+    ) -> None:  # fmt: skip
         if page is not None:
             page.turn()
-        self.kernel = KernelArm(home)
+        self.kernel = recording or KernelArm(home)
         self.policy = Follow(seed)
         self.model = ModelArm(home, Host("lo", LINUX, self.policy))
         self.others: list[ModelArm] = []
@@ -168,7 +167,7 @@ class Pair:
         answer = self.kernel.perform(op)
         seen = tuple(self.kernel.observe())
         orphans = self._look_at_orphans(op)
-        observed_ns = time.monotonic_ns()
+        observed_ns = self.kernel.looked_ns
         if self.epoch_ns is None:
             self._set_clock()
             assert self.epoch_ns is not None
@@ -178,14 +177,14 @@ class Pair:
         self.orphans = orphans
         tried, *more = self._follow(self.model, op, answer, seen, began, ended, ports)
         looks = 1
-        for rest in RESTS_S:
+        for rest in self.kernel.rests_s:
             if tried.wrong is None or tried.answer != answer:
                 break
             looks += 1
             time.sleep(rest)
             seen = tuple(self.kernel.observe())
             self.orphans = self._look_at_orphans(op)
-            ended = time.monotonic_ns() - self.epoch_ns
+            ended = self.kernel.looked_ns - self.epoch_ns
             if tried.arm is self.model:
                 tried.wrong = self._compare(op, tried.arm, answer, tried.answer, seen, tried.seen)
                 tried = self._fire_within(tried, op, answer, seen, ended)
@@ -242,7 +241,7 @@ class Pair:
     def _new_port(self, op: Operation, answer: Any) -> list[int]:
         """The port that the kernel gave a socket in this step, if it gave one."""
         name = op[0]
-        if name not in ("bind", "connect", "listen", "send", "sendmore", "sendto"):
+        if name not in DRAWS_PORT:
             return []
         if self.model.endpoint(op[1]).holds_port:
             return []

@@ -33,7 +33,7 @@ Shown = tuple[Any, tuple[Observation, ...]]
 def repeats(steps: list[Step], run: Walk) -> bool:
     """Whether the kernel shows what it showed in these steps as often as it is asked."""
     operations = [step.op for step in steps]
-    first = _Names().over([(step.kernel, step.kernel_seen) for step in steps])
+    first = named([(step.kernel, step.kernel_seen) for step in steps])
     return all(_again(operations, run) == first for _ in range(TIMES - 1))
 
 
@@ -51,6 +51,11 @@ def _again(operations: list[Operation], run: Walk) -> list[Shown]:
             shown.append((step.kernel, step.kernel_seen))
     finally:
         pair.close()
+    return named(shown)
+
+
+def named(shown: list[Shown]) -> list[Shown]:
+    """What was shown, with ports that the system drew by the order in which they show."""
     return _Names().over(shown)
 
 
