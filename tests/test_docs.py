@@ -14,6 +14,7 @@ from diagrams.diagram import Caption
 from diagrams.render import render
 from model.choices import CHOICES
 from model.machines import all_rules
+from wouldblock import agreed
 from wouldblock.confirming import README, with_figures
 from wouldblock.rulebook import COMMITTED
 
@@ -47,6 +48,12 @@ def test_committed_pictures_show_the_committed_counts() -> None:
 
 def test_counts_name_the_rules_there_are() -> None:
     assert set(counts()["rules"]) == set(all_rules()), "run `make confirm`"
+
+
+def test_agreement_in_the_readme_is_the_committed_one() -> None:
+    text = README.read_text(encoding="utf-8")
+    reports = json.loads(agreed.COMMITTED.read_text(encoding="utf-8"))
+    assert agreed.with_table(text, reports) == text, "run `make agreement`"
 
 
 def test_figures_in_the_readme_are_the_committed_ones() -> None:

@@ -22,13 +22,14 @@ import attrs
 
 from model.choices import Seeded
 from model.profiles import LINUX
+from model.values.observation import Observation
 from model.world.host import Host
 from realnet.namespace import Namespace
 from realnet.page import FreshPage
 
 from .arms import ModelArm
 from .operations import FAMILIES, Operation, describe, next_operation, prelude
-from .pair import Pair
+from .pair import Pair, Step
 from .recording import Recording, Shown, record
 from .repeating import named
 from .walk import home_address
@@ -78,6 +79,8 @@ class Agreement:
     """The result, complete at any moment."""
 
     seed: int
+    where: str = "loopback"
+    """Between which sockets, and with which settings if not the pinned ones."""
     kernel: str = ""
     settings: dict[str, str] = attrs.Factory(dict)
     cells: list[Cell] = attrs.Factory(list)
@@ -154,10 +157,19 @@ class _Agreeing:
         pair = Pair(home, number, None, recording=Recording(run))
         for at, shown in enumerate(run):
             step = pair.step(shown.op)
-            wrong = ("what one way of a timer gives", "something else") if step.left else step.wrong
+            wrong = _left(step) if step.left else step.wrong
             if wrong is not None:
                 return Difference(cell.family, cell.length, number, at, describe(shown.op), *wrong)
         return None
+
+
+def _left(step: Step) -> tuple[str, str]:
+    """What differs where the model could not go on, because whether a timer had fired was open before."""
+    for number, theirs, ours in zip(step.numbers, step.kernel_seen, step.model_seen, strict=True):
+        for field, a, b in zip(Observation._fields, theirs, ours, strict=True):
+            if a != b:
+                return f"after a timer that may have fired: {field} of s{number} is {b}", str(a)
+    return f"after a timer that may have fired: {step.model}", str(step.kernel)
 
 
 def _shown(run: list[Shown]) -> list[Any]:

@@ -1,0 +1,79 @@
+"""Whole sequences: made up the same way each time, recorded and followed, equal unless a rule is wrong."""
+
+from __future__ import annotations
+
+import errno
+from itertools import pairwise
+
+import pytest
+
+from model.sockets.life import SOCKET
+from model.values.results import Fail
+from realnet.namespace import Namespace, NamespaceRefused
+from realnet.page import FreshPage
+from wouldblock.crosscheck.agreement import agree, made
+from wouldblock.crosscheck.operations import FAMILIES, LIVES, STREAM
+from wouldblock.crosscheck.pair import Pair
+from wouldblock.crosscheck.recording import Recording, record
+
+
+@pytest.fixture
+def kernel() -> None:
+    """There is one to ask."""
+    try:
+        with Namespace():
+            pass
+    except NamespaceRefused as refused:
+        pytest.skip(f"the kernel's arm needs a private namespace: {refused}")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_sequence_is_made_of_its_numbers_alone(family: str) -> None:
+    again = made(family, 60, seed=1, number=2)
+    assert made(family, 60, seed=1, number=2) == again
+    assert made(family, 60, seed=1, number=3) != again
+    assert made(family, 60, seed=2, number=2) != again
+    assert 0 < len(again) <= 60
+
+
+def test_many_connections_are_alive_at_once() -> None:
+    longest = 0
+    for number in range(8):
+        alive = 0
+        for op in made(LIVES, 200, 1, number):
+            alive += {"tcp": 1, "accept": 1, "close": -1}.get(op[0], 0)
+            longest = max(longest, alive)
+    assert longest >= 12
+
+
+def test_a_recording_is_followed_as_the_kernel_is(page: FreshPage) -> None:
+    operations = made(STREAM, 60, 1, 1)
+    shown = record(operations, "127.0.3.1", page)
+    assert [each.op for each in shown] == operations
+    assert all(a.looked_ns <= b.began_ns for a, b in pairwise(shown))
+    pair = Pair("127.0.3.1", 1, None, recording=Recording(shown))
+    steps = [pair.step(each.op) for each in shown]
+    assert [(step.kernel, step.kernel_seen) for step in steps] == [(each.answer, each.seen) for each in shown]
+    with pytest.raises(StopIteration):
+        pair.step(("poll",))
+
+
+def test_what_the_kernel_repeats_the_model_shows(kernel: None) -> None:
+    report = agree(seed=1, sequences=8, lengths=(60,))
+    assert [cell.sequences for cell in report.cells] == [8, 8, 8]
+    assert all(cell.repeated for cell in report.cells)
+    assert report.differences == []
+    assert report.agreed
+
+
+def test_a_wrong_rule_shows(kernel: None) -> None:
+    undo = SOCKET.replace("connect_when_connected", body=lambda tcb, address, host: Fail(errno.EINVAL))
+    try:
+        report = agree(seed=1, sequences=20, families=[LIVES], lengths=(200,))
+    finally:
+        undo()
+    assert not report.agreed
+    cell = report.cells[0]
+    assert cell.equal < cell.repeated
+    assert {each.expected.split(" → ")[-1] for each in report.differences} == {"EINVAL"}
+    assert {each.seen for each in report.differences} <= {"EISCONN"}
