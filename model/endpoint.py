@@ -80,6 +80,10 @@ class Endpoint:
     keepalive: bool = False
     drops: int = 0
 
+    def holds_page(self, page: int, size: int) -> bool:
+        """Whether any of its buffers holds bytes of this page fragment, whose pages are so many bytes (pages.py)."""
+        raise NotImplementedError
+
     def take_error(self) -> int:
         """The pending error, which is thereby reported and gone."""
         error, self.error = self.error, 0

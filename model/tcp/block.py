@@ -15,7 +15,9 @@ Not here: rules.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from enum import IntEnum
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import attrs
@@ -412,6 +414,11 @@ class Tcb(Endpoint):
     def receive_window(self) -> int:
         """What the peer may still send, in bytes."""
         return max(0, self.rcv_wup + self.rcv_wnd - self.rcv_nxt)
+
+    def holds_page(self, page: int, size: int) -> bool:
+        """Whether anything that is to be sent, acknowledged or read lies on this page (pages.py)."""
+        buffers: Iterable[OutBuffer | InBuffer] = chain(reversed(self.unsent), reversed(self.unacked), self.received)
+        return any(begin // size == page for buffer in buffers for begin, _ in reversed(buffer.pages))
 
     @property
     def readable_bytes(self) -> int:

@@ -11,9 +11,7 @@ On loopback the receiver gets the very pages the sender filled. A received buffe
 `truesize`; if it follows on the buffer before it, and the sender has let go of that one (it was acknowledged), the
 two merge and the overhead is counted once. `host.held` is the set of buffers that a sender still keeps.
 
-Sent bytes are copied to page fragments of 32 KiB that all sockets of a program share. `host.pages` counts where the
-next byte goes; a `Run` is where some bytes lie. A buffer holds at most 17 runs, and two are one only if they lie side
-by side on one page. A page that no buffer holds bytes of any more is begun anew.
+Sent bytes are copied to page fragments that all sockets of a program share (pages.py).
 
 Not here: throwing away what is out of order; limits over all sockets (tcp_mem).
 """
@@ -21,12 +19,12 @@ Not here: throwing away what is out of order; limits over all sockets (tcp_mem).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 
+from ..pages import place
 from ..values.segments import Run, Segment
 from . import congestion
 from .block import InBuffer, OutBuffer, Recovery, Tcb
@@ -60,40 +58,13 @@ def copy_in(tcb: Tcb, buffer: OutBuffer, data: bytes | memoryview, host: Host) -
     """Append as much of `data` to `buffer` as one page fragment takes. Returns bytes copied; 0 if it holds no more
     runs.
     """
-    size = host.profile.page_fragment
-    pages = buffer.pages
-    at = host.pages
-    if size - at % size < host.profile.page_rest_min or (at % size and not _held(at // size, host)):
-        at = (at // size + 1) * size
-    if not at % size:
-        host.page_users.clear()
-    follows = pages and pages[-1][1] == at and at % size
-    if not follows and len(pages) >= host.profile.fragments_max:
-        return 0
-    count = min(len(data), size - at % size)
-    if follows:
-        pages[-1] = (pages[-1][0], at + count)
-    else:
-        pages.append((at, at + count))
-    buffer.data += data[:count]
-    buffer.truesize += count
-    host.pages = at + count
-    host.page_users.add(tcb.number)
-    charge_sending(tcb, count, host.profile)
-    tcb.write_seq += count
+    count = place(buffer.pages, len(data), tcb.number, host)
+    if count:
+        buffer.data += data[:count]
+        buffer.truesize += count
+        charge_sending(tcb, count, host.profile)
+        tcb.write_seq += count
     return count
-
-
-def _held(page: int, host: Host) -> bool:
-    """Whether any buffer holds bytes of the page that was begun last; only those who were given some can."""
-    size = host.profile.page_fragment
-    for number in host.page_users:
-        tcb = host.endpoints.get(number)
-        if isinstance(tcb, Tcb):
-            buffers: Iterable[OutBuffer | InBuffer] = chain(reversed(tcb.unsent), reversed(tcb.unacked), tcb.received)
-            if any(begin // size == page for buffer in buffers for begin, _ in reversed(buffer.pages)):
-                return True
-    return False
 
 
 def cut(pages: list[Run], at: int) -> tuple[list[Run], list[Run]]:

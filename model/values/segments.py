@@ -96,6 +96,25 @@ class Segment:
 
 
 @attrs.frozen(eq=False)
+class Buffer:
+    """What carries a datagram or a fragment of it. Sizes in bytes."""
+
+    size: int
+    """Of the IP packet in it, with its header."""
+    truesize: int
+    """What the kernel charges for it."""
+    room: int = 0
+    """What its head has left."""
+    pages: tuple[Run, ...] = ()
+    """Where in page fragments its bytes lie: from, to. Those that lie in its head are not told of."""
+
+    @property
+    def paged(self) -> int:
+        """Bytes that do not lie in its head."""
+        return sum(end - begin for begin, end in self.pages)
+
+
+@attrs.frozen(eq=False)
 class Datagram:
     """One UDP datagram."""
 
@@ -105,6 +124,8 @@ class Datagram:
     may_fragment: bool = False
     largest: int = 0
     """Bytes of the largest IP packet as which it may leave; 0: what is known of the path decides."""
+    buffers: tuple[Buffer, ...] = ()
+    """What carries it, one for each fragment; empty for one that nobody on this host has made."""
 
     def text(self) -> str:
         return f"{self.src[0]}:{self.src[1]} > {self.dst[0]}:{self.dst[1]}: udp ({len(self.data)})"
