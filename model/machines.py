@@ -27,6 +27,7 @@ from .tcp import (
     timers,
 )
 from .tcp.machine import RECEIVE_BUFFER, RECOVERY, REQUEST, SEND_BUFFER, TCP
+from .udp import assembling as udp_assembling
 from .udp import calls as udp_calls
 from .udp import icmp as udp_icmp
 from .udp.machine import UDP
@@ -38,7 +39,7 @@ VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (
     options, calls, handshake, requests, paws, acceptance, acknowledging, recovery, timeouts, text, ecn, answering,
-    resting, timers, keepalive, icmp, udp_calls, udp_icmp, epoll,
+    resting, timers, keepalive, icmp, udp_assembling, udp_calls, udp_icmp, epoll,
 )  # fmt: skip
 """The modules whose import declares rules."""
 

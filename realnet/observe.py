@@ -112,8 +112,8 @@ class Observer:
                 info = getsockopt(IPPROTO_TCP, TCP_INFO, _UP_TO_NOTSENT) if tcp else _NOT_TCP  # type: ignore[operator]
                 state, notsent = info[0], _one(info, _NOTSENT_AT)[0]
                 accounts = getsockopt(SOL_SOCKET, SO_MEMINFO, _MEMINFO_BYTES)  # type: ignore[operator]
-                rmem, rcvbuf, _, sndbuf, reserved, wmem, _, _, drops = _nine(accounts)
-                reserved = reserved if tcp else 0
+                rmem, rcvbuf, allocated, sndbuf, reserved, queued, _, _, drops = _nine(accounts)
+                wmem = queued if tcp else allocated
             except OSError as error:
                 state = drops = -(error.errno or errno.EIO)
                 rmem = rcvbuf = wmem = sndbuf = reserved = notsent = drops

@@ -25,7 +25,7 @@ from ..tcp.block import Tcb
 from ..tcp.output import push_pending
 from ..tcp.windows import clamp_window, space_from_window
 from ..udp import paths
-from ..udp.machine import UdpSocket, UdpState
+from ..udp.machine import UDP, UdpEvent, UdpSocket, UdpState
 from ..values.constants import (
     AF_INET,
     IP_MTU,
@@ -63,6 +63,7 @@ from ..values.constants import (
     TCP_SYNCNT,
     TCP_USER_TIMEOUT,
     TCP_WINDOW_CLAMP,
+    UDP_CORK,
     WAKES_READERS,
     WAKES_WRITERS,
     TcpState,
@@ -93,6 +94,7 @@ class Option:
     """The names that an option takes whose value is a name; `set` is then given the name."""
     suits: Callable[[Any, int], bool] | None = None
     """Whether the socket takes the value in its present state, for an option where that matters."""
+    udp_only: bool = False
 
     def takes(self, value: int, end: Endpoint) -> bool:
         """Whether `value` lies in the option's range."""
@@ -108,19 +110,18 @@ def _take_error(end: Endpoint, host: Host) -> int:
     return error
 
 
-def _set_sndbuf(end: Endpoint, value: int, host: Host) -> None:
+def _set_sndbuf(end: Tcb | UdpSocket, value: int, host: Host) -> None:
     value = min(value, host.profile.wmem_max) if value >= 0 else host.profile.wmem_max
     end.sndbuf = max(value * 2, host.profile.sndbuf_min)
     end.sndbuf_locked = True
     _tell_room(end, host)
 
 
-def _tell_room(end: Endpoint, host: Host) -> None:
+def _tell_room(end: Tcb | UdpSocket, host: Host) -> None:
     """Room to send is told, even if there was as much before (`sk_write_space`)."""
-    if not isinstance(end, Tcb):
-        host.wake(end, WAKES_WRITERS)
-    elif end.writable:
-        end.ran_full = False
+    if end.writable:
+        if isinstance(end, Tcb):
+            end.ran_full = False
         host.wake(end, WAKES_WRITERS)
 
 
@@ -234,6 +235,12 @@ def _carries(end: Endpoint, host: Host) -> int:
     return paths.carries(end, end.remote[0], host) if isinstance(end, UdpSocket) else host.known_mtu(end.remote[0])
 
 
+def _set_udp_cork(udp: UdpSocket, value: int, host: Host) -> None:
+    udp.wants_cork = bool(value)
+    if not value:
+        UDP.fire(host.trail, UdpEvent.UNCORK, udp, host)
+
+
 def _set_syn_retries(tcb: Tcb, value: int, host: Host) -> None:
     tcb.syn_retries = value
 
@@ -293,11 +300,11 @@ def _since_ms(at_ns: int, host: Host) -> int:
     return max(host.now_ns - at_ns, 0) // MS if at_ns >= 0 else 0
 
 
-def _meminfo(end: Endpoint, host: Host) -> bytes:
-    """SO_MEMINFO's nine numbers. Modelled: rmem_alloc, rcvbuf, sndbuf, wmem_queued, drops; the others are 0."""
-    rmem = end.rmem if isinstance(end, Tcb | UdpSocket) else 0
-    queued = end.wmem if isinstance(end, Tcb) else 0
-    return struct.pack("=9I", rmem, end.rcvbuf, 0, end.sndbuf, 0, queued, 0, 0, end.drops)
+def _meminfo(end: Tcb | UdpSocket, host: Host) -> bytes:
+    """SO_MEMINFO's nine numbers. Not modelled are wmem_alloc of TCP, optmem and backlog: they are 0."""
+    allocated, queued = (0, end.wmem) if isinstance(end, Tcb) else (end.wmem, 0)
+    reserved = end.reserved & 0xFFFFFFFF
+    return struct.pack("=9I", end.rmem, end.rcvbuf, allocated, end.sndbuf, reserved, queued, 0, 0, end.drops)
 
 
 OPTIONS: dict[tuple[int, int], Option] = {
@@ -310,6 +317,7 @@ OPTIONS: dict[tuple[int, int], Option] = {
     (SOL_SOCKET, SO_DOMAIN): Option("SO_DOMAIN", lambda e, h: AF_INET),
     (SOL_SOCKET, SO_PROTOCOL): Option("SO_PROTOCOL", lambda e, h: IPPROTO_TCP if e.is_tcp else IPPROTO_UDP),
     (SOL_SOCKET, SO_MEMINFO): Option("SO_MEMINFO", _meminfo),
+    (IPPROTO_UDP, UDP_CORK): Option("UDP_CORK", lambda u, h: int(u.wants_cork), _set_udp_cork, udp_only=True),
     (IPPROTO_TCP, TCP_NODELAY): Option("TCP_NODELAY", lambda t, h: int(t.nodelay), _set_nodelay, tcp_only=True),
     (IPPROTO_TCP, TCP_CORK): Option("TCP_CORK", lambda t, h: int(t.corked), _set_cork, tcp_only=True),
     (IPPROTO_TCP, TCP_NOTSENT_LOWAT): Option(
@@ -368,7 +376,7 @@ def _option(level: int, number: int) -> Option:
 
 
 def _is_foreign(end: Endpoint, option: Option) -> bool:
-    return option.tcp_only and not isinstance(end, Tcb)
+    return option.tcp_only if isinstance(end, UdpSocket) else option.udp_only
 
 
 def _has_no_path(end: Endpoint, option: Option, buflen: int, host: Host) -> bool:
@@ -389,7 +397,7 @@ def _set_foreign(end: Endpoint, option: Option, value: int | bytes, host: Host) 
     cite="getsockopt(2); udp_getsockopt hands other levels to IP",
 )
 def option_of_other_protocol(end: Endpoint, option: Option, buflen: int, host: Host) -> Answer:
-    """A TCP option asked of a socket that is not TCP: EOPNOTSUPP."""
+    """A TCP option asked of a socket that is not TCP, or one of UDP of a socket that is not UDP: EOPNOTSUPP."""
     return Fail(errno.EOPNOTSUPP)
 
 
@@ -428,7 +436,7 @@ def _shaped(value: int | bytes, buflen: int) -> Done:
 
 @SOCKET.rule(on=LifeEvent.SETSOCKOPT, stays=ANY_LIFE, when=_set_foreign, cite="setsockopt(2); udp_setsockopt")
 def option_is_not_for_this_protocol(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
-    """A TCP option set on a socket that is not TCP: ENOPROTOOPT."""
+    """A TCP option set on a socket that is not TCP, or one of UDP on a socket that is not UDP: ENOPROTOOPT."""
     return Fail(errno.ENOPROTOOPT)
 
 

@@ -4,7 +4,9 @@ A datagram goes whole or not at all; the sender is never told whether it arrived
 port comes back as an ICMP error, which only a connected socket hears of: as ECONNREFUSED of its *next* call,
 whichever that is (icmp.py). A reader gets one datagram at a time and loses what does not fit its buffer.
 
-Not here: broadcast and multicast, MSG_ERRQUEUE, corking, a device queue that holds packets.
+A sender waits only while a device holds its datagrams back (sending.py).
+
+Not here: what is held back until it is complete (assembling.py); broadcast and multicast, MSG_ERRQUEUE.
 """
 
 from __future__ import annotations
@@ -16,22 +18,22 @@ from ..values.addresses import ANY, Address, target
 from ..values.constants import (
     MSG_DONTWAIT,
     MSG_PEEK,
+    MSG_TRUNC,
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
-    WAKES_ERRORS,
     WAKES_READERS,
-    WAKES_WRITERS,
 )
 from ..values.results import OK, Answer, Block, Done, Fail
 from ..values.segments import Datagram
-from . import memory, paths
-from .machine import UDP, UdpEvent, UdpSocket, UdpState
+from . import buffers, memory, paths, sending
+from .machine import UDP, Corked, UdpEvent, UdpSocket, UdpState
 
 if TYPE_CHECKING:
     from ..world.host import Host
 
 S = UdpState
+ONLY_WITH_DEVICE = "on loopback no device holds a datagram back"
 ALL = tuple(UdpState)
 NOT_CONNECTED = (S.UNBOUND, S.BOUND)
 READY = (S.BOUND, S.CONNECTED)
@@ -66,7 +68,8 @@ def first_use_takes_a_port(udp: UdpSocket, host: Host) -> None:
     cite="connect(2), ENETUNREACH",
 )  # fmt: skip
 def udp_connect_without_route(udp: UdpSocket, address: Address, host: Host) -> Answer:
-    """No route leads there: ENETUNREACH."""
+    """No route leads there: ENETUNREACH. But it is noted, and what is held back, for whomever, goes there."""
+    udp.flow, udp.routed = (udp.local, address), False
     return Fail(errno.ENETUNREACH)
 
 
@@ -74,7 +77,8 @@ def udp_connect_without_route(udp: UdpSocket, address: Address, host: Host) -> A
     on=UdpEvent.CONNECT, moves={S.BOUND: S.CONNECTED}, cite="connect(2); udp(7)",
 )  # fmt: skip
 def udp_connect_fixes_peer(udp: UdpSocket, address: Address, host: Host) -> Answer:
-    """Nothing is sent: the peer is fixed, only its datagrams are received from now on, and errors come back."""
+    """Nothing is sent: the peer is fixed, only its datagrams are received from now on, and errors come back.
+    What is held back goes to the new peer, too."""
     _fix_peer(udp, address, host)
     return OK
 
@@ -90,6 +94,7 @@ def _fix_peer(udp: UdpSocket, address: Address, host: Host) -> None:
     udp.remote = target(address, udp.local)
     if udp.local[0] == ANY:
         udp.local = (host.source_for(udp.remote[0]), udp.local[1])
+    udp.flow, udp.routed = (udp.local, udp.remote), True
 
 
 # ---------------------------------------------------------------- sending
@@ -132,20 +137,14 @@ def datagram_without_route(udp: UdpSocket, data: bytes, flags: int, to: Address 
 
 
 @UDP.rule(
-    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: len(data) > memory.MAX_PAYLOAD,
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: len(data) > buffers.MAX_PAYLOAD,
     cite="send(2), EMSGSIZE; __ip_append_data",
 )  # fmt: skip
 def datagram_is_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """More than 65507 bytes leave no room for the headers: EMSGSIZE."""
-    _tell_error(udp, host)
+    sending.settle(udp, flags, to, host)
+    sending.tell_error(udp, host)
     return Fail(errno.EMSGSIZE)
-
-
-def _tell_error(udp: UdpSocket, host: Host) -> None:
-    """Who wants to hear of every error hears of an own one too."""
-    if udp.hears_errors:
-        udp.error_queue += 1
-        host.wake(udp, WAKES_ERRORS)
 
 
 def _is_too_large_for_path(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> bool:
@@ -159,7 +158,8 @@ def _is_too_large_for_path(udp: UdpSocket, data: bytes, flags: int, to: Address 
 )  # fmt: skip
 def datagram_must_not_be_cut(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """The program wants no fragments, and it would have to be cut: EMSGSIZE."""
-    _tell_error(udp, host)
+    sending.settle(udp, flags, to, host)
+    sending.tell_error(udp, host)
     return Fail(errno.EMSGSIZE)
 
 
@@ -169,6 +169,7 @@ def datagram_must_not_be_cut(udp: UdpSocket, data: bytes, flags: int, to: Addres
 )  # fmt: skip
 def sending_reports_refusal(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """An earlier datagram found no listener: this call reports it, is not carried out, and the error is gone."""
+    sending.settle(udp, flags, to, host)
     return Fail(udp.take_error())
 
 
@@ -178,20 +179,74 @@ def sending_reports_refusal(udp: UdpSocket, data: bytes, flags: int, to: Address
 )  # fmt: skip
 def datagram_after_shutdown(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """The sending direction was shut: EPIPE."""
+    sending.settle(udp, flags, to, host)
     return Fail(errno.EPIPE)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY,
+    when=lambda udp, data, flags, to, host: not sending.has_room(udp) and not _waits(udp, flags),
+    cite="send(2), EAGAIN; sock_alloc_send_pskb", unconfirmed=ONLY_WITH_DEVICE,
+)  # fmt: skip
+def datagram_would_block(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """What has not left yet fills the send buffer: EAGAIN. Anything free at all would do."""
+    sending.settle(udp, flags, to, host)
+    return Fail(errno.EAGAIN)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: not sending.has_room(udp),
+    cite="send(2); sock_alloc_send_pskb", unconfirmed="the cross-check never blocks",
+)  # fmt: skip
+def udp_send_blocks(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """What has not left yet fills the send buffer, and the socket is blocking: wait until something has left."""
+    sending.settle(udp, flags, to, host)
+    return Block("room to send")
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: sending.holds_back(udp, flags),
+    cite="udp(7), UDP_CORK; send(2), MSG_MORE",
+)  # fmt: skip
+def datagram_is_held_back(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """More is to come: these bytes are the beginning of a datagram, and where it goes is settled."""
+    _, goal = sending.settle(udp, flags, to, host)
+    problem, made, mtu = sending.begin(udp, len(data), goal[0], host)
+    if problem:
+        return sending.answer_to(udp, problem, host)
+    udp.corked = Corked(bytes(data), tuple(made), mtu)
+    return Done(len(data))
 
 
 @UDP.rule(
     on=UdpEvent.SEND, stays=READY, cite="udp(7); RFC 768",
 )  # fmt: skip
 def datagram_is_sent(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
-    """The whole datagram goes out at once; what becomes of it the sender is not told.
-    Its memory is free again before it arrives, and that wakes those who wait to send, each time (sock_wfree)."""
-    goal = udp.remote if to is None else target(to, udp.local)
-    source = (host.source_for(goal[0]) if udp.local[0] == ANY else udp.local[0], udp.local[1])
-    host.wake(udp, WAKES_WRITERS)
-    host.transmit(Datagram(source, goal, bytes(data), *paths.manners(udp, goal[0], host)))
-    return Done(len(data))
+    """The whole datagram goes out; what becomes of it the sender is not told.
+    Over loopback its memory is free before it arrives, which wakes those who wait to send, each time (sock_wfree)."""
+    flow = sending.settle(udp, flags, to, host)
+    problem, made, _ = sending.begin(udp, len(data), flow[1][0], host)
+    problem = problem or sending.hand_over(udp, flow, bytes(data), made, host)
+    return sending.answer_to(udp, problem, host) if problem else Done(len(data))
+
+
+@UDP.rule(
+    on=UdpEvent.SEND_STOPPED, stays=READY, when=lambda udp, problem, host: problem == errno.EMSGSIZE,
+    cite="__ip_append_data; MAX_SKB_FRAGS", unconfirmed="it takes two senders in turn, many times",
+)  # fmt: skip
+def datagram_has_too_many_pieces(udp: UdpSocket, problem: int, host: Host) -> Answer:
+    """What was held back lies on more pages than one buffer can name: EMSGSIZE, and all of it is lost."""
+    return Fail(errno.EMSGSIZE)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND_STOPPED, stays=READY, cite="__ip_append_data, ENOBUFS; ip(7), IP_RECVERR; udp_send_skb",
+    unconfirmed=ONLY_WITH_DEVICE,
+)  # fmt: skip
+def fragments_find_no_room(udp: UdpSocket, problem: int, host: Host) -> Answer:
+    """The fragments together take more than twice the send buffer, or the device lost one and the program wants to hear
+    of that: ENOBUFS. Waiting would not help."""
+    return Fail(problem)
 
 
 # ---------------------------------------------------------------- receiving
@@ -215,7 +270,7 @@ def datagram_is_looked_at(udp: UdpSocket, wanted: int, flags: int, host: Host) -
     """MSG_PEEK: the next datagram is given and stays where it is."""
     memory.take_over(udp)
     datagram = udp.reading[0]
-    return Done((datagram.data[:wanted], datagram.src))
+    return Done((datagram.data[: _given(wanted, flags)], datagram.src))
 
 
 @UDP.rule(
@@ -225,8 +280,13 @@ def datagram_is_looked_at(udp: UdpSocket, wanted: int, flags: int, host: Host) -
 )  # fmt: skip
 def datagram_is_cut(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
     """The reader's buffer is too small: it gets the beginning, and the rest of the datagram is lost."""
-    datagram = memory.take(udp)
-    return Done((datagram.data[:wanted], datagram.src))
+    datagram = memory.take(udp, host)
+    return Done((datagram.data[: _given(wanted, flags)], datagram.src))
+
+
+def _given(wanted: int, flags: int) -> int | None:
+    """With MSG_TRUNC the answer is as long as the datagram, though only `wanted` bytes of it are given."""
+    return None if flags & MSG_TRUNC else wanted
 
 
 @UDP.rule(
@@ -234,7 +294,7 @@ def datagram_is_cut(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answ
 )  # fmt: skip
 def datagram_is_read(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
     """One whole datagram, never two, even if it is empty."""
-    datagram = memory.take(udp)
+    datagram = memory.take(udp, host)
     return Done((datagram.data, datagram.src))
 
 
@@ -257,13 +317,12 @@ def udp_recv_blocks(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answ
 
 
 @UDP.rule(
-    on=UdpEvent.DATAGRAM, stays=READY, when=lambda udp, dg, host: memory.fits(udp, dg),
+    on=UdpEvent.DATAGRAM, stays=READY, when=memory.fits,
     cite="RFC 768; __udp_enqueue_schedule_skb",
 )  # fmt: skip
 def datagram_is_kept(udp: UdpSocket, datagram: Datagram, host: Host) -> None:
     """The receive buffer has room for it: it waits for a reader."""
-    udp.arrived.append(datagram)
-    udp.rmem += memory.truesize(len(datagram.data))
+    memory.keep(udp, datagram, host)
     host.wake(udp, WAKES_READERS)
 
 
@@ -323,5 +382,5 @@ def fionread_tells_next_datagram(udp: UdpSocket, host: Host) -> Answer:
 
 @UDP.rule(on=UdpEvent.TIOCOUTQ, stays=ALL, cite="udp(7), SIOCOUTQ")
 def tiocoutq_of_datagrams(udp: UdpSocket, host: Host) -> Answer:
-    """Nothing waits: loopback takes every datagram at once."""
-    return Done(0)
+    """The memory of what has not left yet, and not its bytes; over loopback all leaves at once."""
+    return Done(udp.wmem)

@@ -16,8 +16,8 @@ import attrs
 
 from ..endpoint import Endpoint
 from ..rules import Machine
-from ..values.addresses import Address
-from ..values.segments import Datagram
+from ..values.addresses import UNNAMED, Address
+from ..values.segments import Buffer, Datagram
 
 
 class UdpState(IntEnum):
@@ -42,11 +42,23 @@ class UdpEvent(IntEnum):
     ACCEPT = auto()
     FIONREAD = auto()
     TIOCOUTQ = auto()
+    SEND_STOPPED = auto()
+    UNCORK = auto()
     DATAGRAM = auto()
     ICMP_ERROR = auto()
 
 
 UDP = Machine("udp", "UDP socket", UdpState, UdpEvent)
+
+
+@attrs.frozen(eq=False)
+class Corked:
+    """A datagram that is held back until it is complete (assembling.py)."""
+
+    data: bytes
+    buffers: tuple[Buffer, ...]
+    mtu: int
+    """What its fragments are cut for, in bytes."""
 
 
 @attrs.define(eq=False)
@@ -63,12 +75,38 @@ class UdpSocket(Endpoint):
     """Memory charged to the receive buffer, in bytes."""
     owed: int = 0
     """Memory of datagrams already read that is still charged, in bytes (`forward_deficit`)."""
+    reserved: int = 0
+    """Memory that is reserved for what arrives and not charged, in bytes (`sk_forward_alloc`)."""
+    wmem: int = 0
+    """Memory charged to the send buffer, in bytes: of what is held back, and of what a device has not sent yet."""
+    wants_cork: bool = False
+    """Whether datagrams are held back until the program says that they are complete (UDP_CORK)."""
+    corked: Corked | None = None
+    flow: tuple[Address, Address] = (UNNAMED, UNNAMED)
+    """The source and the goal that were noted last, by connect or for a datagram that is held back (`cork.fl`)."""
+    routed: bool = False
+    """Whether a route to the peer is remembered; then a send without an address goes where the note says
+    (`sk_dst_cache`).
+    """
 
     def hears(self, src: Address) -> bool:
         """Whether a connected socket takes a datagram from `src`: its peer's; a peer with port 0 is all of that
         address.
         """
         return self.remote[0] == src[0] and self.remote[1] in (0, src[1])
+
+    def holds_page(self, page: int, size: int) -> bool:
+        """Whether anything that is held back, or waits to be read, lies on this page (pages.py)."""
+        held = [datagram.buffers for datagram in (*self.arrived, *self.reading)]
+        held += [self.corked.buffers] if self.corked is not None else []
+        return any(begin // size == page for buffers in held for buffer in buffers for begin, _ in buffer.pages)
+
+    @property
+    def writable(self) -> bool:
+        """Whether poll says writable: less than half of the send buffer is used (`sock_writeable`; the socket itself
+        counts as one byte).
+        """
+        return self.wmem + 1 < self.sndbuf >> 1
 
     @property
     def first(self) -> Datagram | None:

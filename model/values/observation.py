@@ -27,11 +27,11 @@ class Observation(NamedTuple):
     rcvbuf: int = 0
     """Its size."""
     wmem: int = 0
-    """`SO_MEMINFO`, wmem_queued: memory charged to TCP's send buffer."""
+    """`SO_MEMINFO`, wmem_queued, or wmem_alloc of a socket that is not TCP: memory charged to the send buffer."""
     sndbuf: int = 0
     """Its size."""
     reserved: int = 0
-    """`SO_MEMINFO`, fwd_alloc: memory that is reserved and not charged; 0 for a socket that is not TCP."""
+    """`SO_MEMINFO`, fwd_alloc: memory that is reserved and not charged."""
     notsent: int = 0
     """`tcpi_notsent_bytes` of `TCP_INFO`: bytes not yet sent for the first time, which is what `ioctl(SIOCOUTQNSD)`
     gives of a connection; 0 for a socket that is not TCP.

@@ -105,8 +105,8 @@ UDP_SOCKET = (
         lambda u: u.first is not None,
     ),
     Condition(
-        "udp_is_writable", _WRITE | POLLWRBAND, "Loopback takes every datagram at once.", "datagram_poll",
-        lambda u: True,
+        "udp_is_writable", _WRITE | POLLWRBAND, "Less than half of the send buffer is used.",
+        "datagram_poll; sock_writeable", lambda u: u.writable,
     ),
 )  # fmt: skip
 

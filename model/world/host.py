@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 import attrs
@@ -36,6 +36,7 @@ from ..tcp.machine import REQUEST, TCP, RequestEvent, TcpEvent
 from ..tcp.output import reset_in_answer, send_ack
 from ..tcp.requests import lost_listener
 from ..trace import CallEvent, TimerEvent, Trace, WireEvent
+from ..udp import sending
 from ..udp.machine import UDP, UdpEvent, UdpSocket, UdpState
 from ..udp.memory import take_over
 from ..values.addresses import ANY, LOOPBACK, Address, is_local, is_one
@@ -43,7 +44,7 @@ from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpFla
 from ..values.observation import Observation
 from ..values.packets import IcmpError
 from ..values.results import Answer, Done, Fail
-from ..values.segments import Datagram, Fragment, IcmpMessage, Packet, Segment, destination
+from ..values.segments import Buffer, Datagram, Fragment, IcmpMessage, Packet, Segment, destination
 from ..waiting import epoll
 from ..waiting.interest import Epoll, Item
 from ..waiting.readiness import note_full, readiness
@@ -205,7 +206,8 @@ class Host:
         if isinstance(end, UdpSocket):
             take_over(end)
             first = len(end.first.data) if end.first is not None else 0
-            return Observation(mask, first, 0, 0, end.drops, end.rmem, end.rcvbuf, 0, end.sndbuf)
+            accounts = end.rmem, end.rcvbuf, end.wmem, end.sndbuf, end.reserved
+            return Observation(mask, first, end.wmem, 0, end.drops, *accounts)
         assert isinstance(end, Tcb)
         note_full(end)
         trail, self.trail = self.trail, _UNOBSERVED
@@ -373,19 +375,35 @@ class Host:
 
     # ------------------------------------------------------------ the wire
 
-    def transmit(self, packet: Packet) -> None:
-        """Send a packet over loopback. Outside a delivery, it and all it provokes are delivered before this returns."""
-        if self.link is not None and not self.owns(destination(packet)):
-            for part in leaving(packet, self):
-                if self.trace is not None:
-                    self._note(part)
-                self.link(part)
-            return
-        if self.trace is not None:
-            self._note(packet)
-        self.wire.append(packet)
-        if not self.delivering:
-            self._deliver_all()
+    def transmit(self, packet: Packet, sender: UdpSocket | None = None) -> bool:
+        """Send a packet. Over loopback, outside a delivery, it and all it provokes are delivered before this returns.
+
+        `sender` is charged for the buffers of a datagram until they have left the host. Whether all of it is on its
+        way: a device may have no room for it, or for its last fragments.
+        """
+        carriers = packet.buffers if isinstance(packet, Datagram) else ()
+        if self.link is None or self.owns(destination(packet)):
+            if self.trace is not None:
+                self._note(packet)
+            self._leave(sender, carriers)
+            if not self.owns(destination(packet)):
+                return True  # what a route leads to that its address does not is nobody's
+            self.wire.append(packet)
+            if not self.delivering:
+                self._deliver_all()
+            return True
+        for part in leaving(packet, self):
+            if self.trace is not None:
+                self._note(part)
+            self.link(part)
+        self._leave(sender, carriers)
+        return True
+
+    def _leave(self, sender: UdpSocket | None, carriers: Iterable[Buffer]) -> None:
+        """Buffers have left the host, and their sender is not charged for them any more."""
+        if sender is not None:
+            for buffer in carriers:
+                sending.free(sender, buffer.truesize, self)
 
     def _note(self, packet: Packet) -> None:
         assert self.trace is not None

@@ -27,6 +27,7 @@ from ..values.constants import (
     MSG_MORE,
     MSG_NOSIGNAL,
     MSG_PEEK,
+    MSG_TRUNC,
     SIOCOUTQNSD,
     TIOCOUTQ,
     WAKES_ALL,
@@ -45,6 +46,7 @@ CALLS: dict[str, Call] = {}
 MAKES = ("socket", "epoll_create", "epoll_create1")
 """The calls that make a descriptor out of nothing."""
 MODELLED_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_MORE
+UDP_FLAGS = MODELLED_FLAGS | MSG_TRUNC
 
 
 def _call(function: Call) -> Call:
@@ -76,9 +78,10 @@ def _take_port(host: Host, udp: Endpoint) -> None:
         UDP.fire(host.trail, UdpEvent.AUTOBIND, udp, host)
 
 
-def _check_flags(flags: int) -> None:
-    if flags & ~MODELLED_FLAGS:
-        raise NotModelled(f"message flags {flags & ~MODELLED_FLAGS:#x} are not modelled yet")
+def _check_flags(flags: int, end: Endpoint) -> None:
+    unknown = flags & ~(MODELLED_FLAGS if isinstance(end, Tcb) else UDP_FLAGS)
+    if unknown:
+        raise NotModelled(f"message flags {unknown:#x} are not modelled yet")
 
 
 @_call
@@ -160,7 +163,7 @@ def sendto(host: Host, fd: int, data: bytes, flags: int, address: Address | None
     if end is None:
         return _closed(host, fd)
     if flags:
-        _check_flags(flags)
+        _check_flags(flags, end)
     if isinstance(end, Tcb):
         return _locked(host, TCP, TcpEvent.SEND, end, data, flags)
     _take_port(host, end)
@@ -179,7 +182,7 @@ def recvfrom(host: Host, fd: int, wanted: int, flags: int = 0) -> Answer:
     if end is None:
         return _closed(host, fd)
     if flags:
-        _check_flags(flags)
+        _check_flags(flags, end)
     if isinstance(end, Tcb):
         answer = _locked(host, TCP, TcpEvent.RECEIVE, end, wanted, flags)
         return Done((answer.value, None)) if type(answer) is Done else answer

@@ -27,6 +27,7 @@ from model.values.constants import (
     FIONREAD,
     MSG_MORE,
     MSG_PEEK,
+    MSG_TRUNC,
     POLL_ALL,
 )
 from model.values.observation import Observation
@@ -46,7 +47,7 @@ def payload(offset: int, size: int) -> bytes:
     return _PATTERN[start : start + size]
 
 
-DRAWS_PORT = ("bind", "connect", "listen", "send", "sendmore", "sendto")
+DRAWS_PORT = ("bind", "connect", "listen", "send", "sendmore", "sendmoreto", "sendto")
 """Operations after which a socket may have a port that the system drew."""
 RESTS_S = (0.001,)
 """How long the kernel is given to finish what it is at, before each further look at it: less than a tick, or a timer
@@ -165,6 +166,17 @@ class KernelArm:
 
     def _peek(self, n: int, size: int) -> Any:
         return self.sockets[n].recv(size, socket.MSG_PEEK)
+
+    def _sendmoreto(self, n: int, size: int, address: tuple[str, int]) -> int:
+        data = payload(self.sent, size)
+        self.sent += size
+        return self.sockets[n].sendto(data, socket.MSG_MORE, self._address(address))
+
+    def _measure(self, n: int, size: int, flags: int) -> Any:
+        """The length that recv says with MSG_TRUNC, and what it gave."""
+        buffer = bytearray(size)
+        length = self.sockets[n].recv_into(buffer, size, socket.MSG_TRUNC | flags)
+        return length, bytes(buffer[:length])
 
     def _setblocking(self, n: int) -> None:
         self.sockets[n].setblocking(False)
@@ -358,6 +370,15 @@ class ModelArm:
 
     def _peek(self, n: int, size: int) -> Answer:
         return self.host.call("recv", self.fds[n], size, MSG_PEEK)
+
+    def _sendmoreto(self, n: int, size: int, address: tuple[str, int]) -> Answer:
+        data = payload(self.sent, size)
+        self.sent += size
+        return self.host.call("sendto", self.fds[n], data, MSG_MORE, self._address(address))
+
+    def _measure(self, n: int, size: int, flags: int) -> Any:
+        answer = self.host.call("recv", self.fds[n], size, MSG_TRUNC | flags)
+        return (len(answer.value), answer.value[:size]) if isinstance(answer, Done) else answer
 
     def _setblocking(self, n: int) -> Answer:
         return self.host.call("setblocking", self.fds[n], False)

@@ -41,6 +41,8 @@ from model.values.constants import (
     EPOLLWRNORM,
     FIONREAD,
     IPPROTO_TCP,
+    IPPROTO_UDP,
+    MSG_PEEK,
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
@@ -61,6 +63,7 @@ from model.values.constants import (
     TCP_USER_TIMEOUT,
     TCP_WINDOW_CLAMP,
     TIOCOUTQ,
+    UDP_CORK,
     TcpState,
 )
 from model.world.host import Host
@@ -94,6 +97,7 @@ ANY_SIZE = 300_000
 """Up to so many bytes a call may send or ask for; one in four draws its size from all of these."""
 BUFFERS = (1, 1000, 2304, 4608, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 1_000_000, 4_194_304)
 DATAGRAMS = (0, 1, 100, 197, 198, 500, 645, 646, 1669, 1670, 5000, 16_004, 16_005, 65_507, 65_508, 65_536)
+LONGEST_DATAGRAM = 65_507
 FIXED_PORTS = (7001, 7002)
 CLOSED_PORT = 9
 LIFE_OPTIONS = (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT)
@@ -300,23 +304,28 @@ def _anything(number: int, sockets: Sockets, draw: Draw, family: str) -> Operati
             return ("close", number)
 
 
+def _datagram_size(draw: Draw) -> int:
+    """One of the sizes at which something changes, or any other."""
+    return DATAGRAMS[draw(len(DATAGRAMS))] if draw(3) else draw(LONGEST_DATAGRAM + 1) >> draw(12)
+
+
 def _udp_operation(number: int, numbers: list[int], sockets: Sockets, draw: Draw) -> Operation:
-    pick = draw(30)
+    pick = draw(36)
     other = numbers[draw(len(numbers))]
     target = ("of", other) if sockets[other].holds_port and draw(8) else ("home", CLOSED_PORT)
     if pick < 8:
-        return ("sendto", number, DATAGRAMS[draw(len(DATAGRAMS))], target)
+        return ("sendto", number, _datagram_size(draw), target)
     if pick < 11:
-        return ("send", number, DATAGRAMS[draw(len(DATAGRAMS))])
+        return ("send", number, _datagram_size(draw))
     if pick < 18:
-        return ("recvfrom", number, DATAGRAMS[1 + draw(len(DATAGRAMS) - 1)])
+        return ("recvfrom", number, max(_datagram_size(draw), 1))
     match pick:
         case 18:
             return ("connect", number, target)
         case 19:
             return ("bind", number, _name(sockets, draw))
         case 20:
-            return ("setsockopt", number, SOL_SOCKET, SO_RCVBUF, BUFFERS[draw(len(BUFFERS))])
+            return ("setsockopt", number, SOL_SOCKET, (SO_RCVBUF, SO_SNDBUF)[draw(2)], BUFFERS[draw(len(BUFFERS))])
         case 21:
             return ("getsockopt", number, SOL_SOCKET, (SO_ERROR, SO_SNDBUF, SO_RCVBUF)[draw(3)])
         case 22:
@@ -333,6 +342,18 @@ def _udp_operation(number: int, numbers: list[int], sockets: Sockets, draw: Draw
             return ("udp",) if len(sockets) < MOST_SOCKETS[DATAGRAM] else ("close", number)
         case 28:
             return ("close", number)
+        case 29:
+            return ("sendmore", number, _datagram_size(draw))
+        case 30:
+            return ("sendmoreto", number, _datagram_size(draw), target)
+        case 31:
+            return ("setsockopt", number, IPPROTO_UDP, UDP_CORK, draw(2))
+        case 32:
+            return ("peek", number, max(_datagram_size(draw), 1))
+        case 33:
+            return ("measure", number, max(_datagram_size(draw), 1), MSG_PEEK * draw(2))
+        case 34:
+            return ("setsockopt", number, SOL_SOCKET, (SO_RCVBUF, SO_SNDBUF, SO_RCVLOWAT)[draw(3)], draw(1 << draw(24)))
         case _:
             return (("listen", number, 1), ("accept", number), ("sendto", number, 10, ("foreign", 5)))[draw(3)]
 

@@ -103,12 +103,16 @@ def _expression(op: Operation, made: Made) -> str:
         name = "setsockopt"
     if name == "ioctl":
         return f"call(lambda: struct.unpack('i', fcntl.ioctl(s{number}, {args[0]:#x}, bytes(4)))[0])"
-    if name in ("send", "sendmore", "sendto"):
+    if name == "measure":
+        return f"call(lambda: s{number}.recv_into(bytearray({args[0]}), {args[0]}, {args[1] | 0x20:#x}))"
+    if name in ("send", "sendmore", "sendto", "sendmoreto"):
         size = args[0]
         args[0] = f"bytes({size})" if size > 10 else repr(payload(made.sent, size))
         made.sent += size
     if name == "sendmore":
         name, args = "send", [*args, "socket.MSG_MORE"]
+    if name == "sendmoreto":
+        name, args = "sendto", [args[0], "socket.MSG_MORE", args[1]]
     written = "".join(f", {_address(a) if isinstance(a, tuple) else a}" for a in args)
     return f"call(s{number}.{name}{written})"
 

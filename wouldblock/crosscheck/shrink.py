@@ -104,7 +104,7 @@ def _rename(op: Operation, numbers: dict[tuple[str, int], int]) -> Operation:
 
 
 def _simpler(op: Operation) -> list[Operation]:
-    if op[0] in ("send", "sendmore", "recv", "sendto", "recvfrom") and op[2] > 1:
+    if op[0] in ("send", "recv", "sendto", "recvfrom", "sendmore", "sendmoreto", "peek", "measure") and op[2] > 1:
         return [(op[0], op[1], size, *op[3:]) for size in (1, 100, 1000, 10_000) if size < op[2]]
     return []
 
