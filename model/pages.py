@@ -45,4 +45,6 @@ def _held(page: int, host: Host) -> bool:
     """Whether any buffer holds bytes of the page that was begun last; only those who were given some can."""
     size = host.profile.page_fragment
     users = (host.endpoints.get(number) for number in host.page_users)
-    return any(user is not None and user.holds_page(page, size) for user in users)
+    if any(user is not None and user.holds_page(page, size) for user in users):
+        return True
+    return host.device is not None and host.device.holds_page(page, size)

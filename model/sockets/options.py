@@ -26,6 +26,7 @@ from ..tcp.output import push_pending
 from ..tcp.windows import clamp_window, space_from_window
 from ..udp import paths
 from ..udp.machine import UDP, UdpEvent, UdpSocket, UdpState
+from ..udp.memory import forget_reports
 from ..values.constants import (
     AF_INET,
     IP_MTU,
@@ -229,6 +230,8 @@ def _set_hears_errors(end: Endpoint, value: int, host: Host) -> None:
     end.hears_errors = bool(value)
     if not value:
         end.error_queue = 0
+        if isinstance(end, UdpSocket):
+            forget_reports(end)
 
 
 def _carries(end: Endpoint, host: Host) -> int:

@@ -22,7 +22,7 @@ import attrs
 
 from ..values.addresses import Address
 from ..values.results import OK, Answer, Done, Fail
-from . import buffers, sending
+from . import buffers, paths, sending
 from .machine import UDP, UdpEvent, UdpSocket, UdpState
 
 if TYPE_CHECKING:
@@ -38,14 +38,17 @@ def _adds(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Hos
 
 def _grows_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> bool:
     corked = udp.corked
-    return corked is not None and len(data) <= 0xFFFF < buffers.HEADERS + len(corked.data) + len(data)
+    if corked is None or len(data) > 0xFFFF:
+        return False
+    return buffers.HEADERS + len(corked.data) + len(data) > (0xFFFF if paths.may_cut(udp) else corked.mtu)
 
 
 @UDP.rule(
     on=UdpEvent.SEND, stays=READY, when=_grows_too_long, cite="__ip_append_data, EMSGSIZE; udp_flush_pending_frames",
 )  # fmt: skip
 def corked_datagram_grows_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
-    """With these bytes the datagram would be longer than any may be: EMSGSIZE, and all that was held back is lost."""
+    """With these bytes the datagram would be longer than any may be, or would have to be cut, and the program wants no
+    fragments: EMSGSIZE, and all that was held back is lost."""
     sending.tell_error(udp, host)
     drop(udp, host)
     return Fail(errno.EMSGSIZE)

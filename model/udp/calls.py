@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from ..values.addresses import ANY, Address, target
+from ..values.addresses import ANY, Address, is_local, target
 from ..values.constants import (
     MSG_DONTWAIT,
     MSG_PEEK,
@@ -47,6 +47,10 @@ def _usable(address: Address | None, host: Host) -> bool:
     return address is None or address[0] == ANY or host.reaches(address[0])
 
 
+def _leaves_from_loopback(udp: UdpSocket, to: Address | None, host: Host) -> bool:
+    return to is not None and is_local(udp.local[0]) and not host.owns(target(to, udp.local)[0])
+
+
 # ---------------------------------------------------------------- names
 
 
@@ -71,6 +75,17 @@ def udp_connect_without_route(udp: UdpSocket, address: Address, host: Host) -> A
     """No route leads there: ENETUNREACH. But it is noted, and what is held back, for whomever, goes there."""
     udp.flow, udp.routed = (udp.local, address), False
     return Fail(errno.ENETUNREACH)
+
+
+@UDP.rule(
+    on=UdpEvent.CONNECT, stays=READY, when=_leaves_from_loopback,
+    cite="RFC 1122 §3.2.1.3 (g); __mkroute_output", unconfirmed=ONLY_WITH_DEVICE,
+)  # fmt: skip
+def udp_connect_from_loopback_outside(udp: UdpSocket, address: Address, host: Host) -> Answer:
+    """The socket has an address of loopback, and that must not leave the host: EINVAL. The peer is noted all the same,
+    as without a route."""
+    udp.flow, udp.routed = (udp.local, address), False
+    return Fail(errno.EINVAL)
 
 
 @UDP.rule(
@@ -134,6 +149,17 @@ def datagram_to_port_zero(udp: UdpSocket, data: bytes, flags: int, to: Address |
 def datagram_without_route(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """No route leads there: ENETUNREACH."""
     return Fail(errno.ENETUNREACH)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: _leaves_from_loopback(udp, to, host),
+    cite="RFC 1122 §3.2.1.3 (g); __mkroute_output", unconfirmed=ONLY_WITH_DEVICE,
+)  # fmt: skip
+def datagram_would_take_loopback_outside(
+    udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host
+) -> Answer:
+    """The socket has an address of loopback, and that must not leave the host: EINVAL."""
+    return Fail(errno.EINVAL)
 
 
 @UDP.rule(

@@ -8,7 +8,7 @@ later. What is told is pending like any error, and the next call reports it, whi
 A program that asks with IP_RECVERR hears of all errors, connected or not, and poll shows an error as long as their
 reports have not been read.
 
-Not here: reading the reports (MSG_ERRQUEUE), the memory that they take; what the host remembers of a path
+Not here: reading the reports (MSG_ERRQUEUE); what the host remembers of a path
 (world/routes.py).
 """
 
@@ -21,12 +21,15 @@ from ..values.constants import IP_PMTUDISC_DONT, WAKES_ERRORS
 from ..values.icmp import LASTING, MEANS
 from ..values.packets import IcmpError
 from ..values.segments import IcmpMessage
+from . import buffers, memory
 from .machine import UDP, UdpEvent, UdpSocket, UdpState
 
 if TYPE_CHECKING:
     from ..world.host import Host
 
 S = UdpState
+QUOTES_MAX = 548
+"""Most bytes of a packet that an error quotes (RFC 1812 §4.3.2.3: what makes it no longer than 576)."""
 READY = (S.BOUND, S.CONNECTED)
 K = IcmpError
 _ON_LOOPBACK = "on loopback there is no router"
@@ -48,7 +51,7 @@ def nobody_asked_what_fits(udp: UdpSocket, message: IcmpMessage, host: Host) -> 
 def every_error_is_told(udp: UdpSocket, message: IcmpMessage, host: Host) -> None:
     """The program wants to hear of every error, even if it is not connected: it is pending, and a report waits."""
     udp.error = errno.EMSGSIZE if message.kind is K.PACKET_TOO_BIG else MEANS[message.kind]
-    udp.error_queue += 1
+    memory.keep_report(udp, buffers.HEADERS + min(message.about or buffers.HEADERS, QUOTES_MAX), host)
     host.wake(udp, WAKES_ERRORS)
 
 

@@ -41,9 +41,14 @@ def carries(udp: UdpSocket, ip: str, host: Host) -> int:
     return host.known_mtu(ip) if udp.path_discovery in _GO_BY_PATH else host.interface_mtu(ip)
 
 
+def may_cut(udp: UdpSocket) -> bool:
+    """Whether the program lets its datagrams leave in fragments (`ip_sk_ignore_df`)."""
+    return udp.path_discovery not in _NEVER_CUT
+
+
 def fits(udp: UdpSocket, ip: str, length: int, host: Host) -> bool:
     """Whether a datagram of so many bytes may leave, whole or in parts (`__ip_append_data`)."""
-    return udp.path_discovery not in _NEVER_CUT or HEADERS + length <= carries(udp, ip, host)
+    return may_cut(udp) or HEADERS + length <= carries(udp, ip, host)
 
 
 def manners(udp: UdpSocket, ip: str, host: Host) -> tuple[bool, int]:

@@ -20,10 +20,10 @@ import errno
 from typing import TYPE_CHECKING
 
 from ..values.addresses import ANY, Address, target
-from ..values.constants import MSG_MORE, WAKES_ERRORS, WAKES_WRITERS
+from ..values.constants import MSG_MORE, WAKES_WRITERS
 from ..values.results import Answer
 from ..values.segments import Buffer, Datagram
-from . import buffers, paths
+from . import buffers, memory, paths
 from .machine import UDP, UdpEvent, UdpSocket
 
 if TYPE_CHECKING:
@@ -108,5 +108,4 @@ def answer_to(udp: UdpSocket, problem: int, host: Host) -> Answer:
 def tell_error(udp: UdpSocket, host: Host) -> None:
     """Who wants to hear of every error hears of an own one too."""
     if udp.hears_errors:
-        udp.error_queue += 1
-        host.wake(udp, WAKES_ERRORS)
+        memory.keep_report(udp, buffers.IP_HEADER, host)

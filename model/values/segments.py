@@ -169,6 +169,8 @@ class IcmpMessage:
     """For `PACKET_TOO_BIG`: bytes of the largest packet that the next link takes; 0 if that is not told."""
     reporter: str = ""
     """Whose message it is: a router's address; empty for the one that the packet was sent to."""
+    about: int = 0
+    """Bytes of the packet that it quotes, with its header; 0 if that is not known."""
 
     def text(self, seq_base: int = 0) -> str:
         """In the words of tcpdump: ``10.0.0.254 > 10.0.0.1: icmp unreachable host [10.0.0.2:80 seq 1]``."""

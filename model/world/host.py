@@ -44,10 +44,11 @@ from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpFla
 from ..values.observation import Observation
 from ..values.packets import IcmpError
 from ..values.results import Answer, Done, Fail
-from ..values.segments import Buffer, Datagram, Fragment, IcmpMessage, Packet, Segment, destination
+from ..values.segments import Buffer, Datagram, Fragment, IcmpMessage, Packet, Segment, destination, ip_size
 from ..waiting import epoll
 from ..waiting.interest import Epoll, Item
 from ..waiting.readiness import note_full, readiness
+from .device import Device, Waiting
 from .errors import error_arrives
 from .fragments import Reassembly
 from .routes import PathMtus, leaving
@@ -126,6 +127,8 @@ class Host:
     """The beginning that addresses on the wire have in common; empty without a wire."""
     link: Callable[[Packet], None] | None = None
     """Where packets for other hosts go."""
+    device: Device | None = None
+    """What holds packets for other hosts back; None: they leave at once."""
     path_mtu: Callable[[str], int] | None = None
     """Largest IP packet that the interface to an address on the wire carries, in bytes."""
     unroutable: set[str] = attrs.Factory(set)
@@ -392,12 +395,48 @@ class Host:
             if not self.delivering:
                 self._deliver_all()
             return True
-        for part in leaving(packet, self):
-            if self.trace is not None:
-                self._note(part)
-            self.link(part)
+        parts = [*leaving(packet, self)]
+        if self.device is not None and len(parts) == len(carriers or parts):
+            return self._queue(parts, sender, carriers)
+        for part in parts:
+            self._put_on_link(part)
         self._leave(sender, carriers)
         return True
+
+    def _put_on_link(self, packet: Packet) -> None:
+        assert self.link is not None
+        if self.trace is not None:
+            self._note(packet)
+        self.link(packet)
+
+    def _queue(self, parts: list[Packet], sender: UdpSocket | None, carriers: tuple[Buffer, ...]) -> bool:
+        """Hand a packet's parts to the device, each with its charge. With the first that finds no room, those behind
+        it are lost, too (`ip_do_fragment`).
+        """
+        assert self.device is not None
+        number = 0 if sender is None else sender.number
+        for at, part in enumerate(parts):
+            if not self.device.take(Waiting(part, number, carriers[at].truesize if carriers else 0)):
+                self._leave(sender, carriers[at:])
+                return False
+            self.serve_device()
+        return True
+
+    def serve_device(self) -> None:
+        """Let leave what the device may send by now; nobody is charged for it any more."""
+        while self.device is not None and (gone := self.device.leave(self.now_ns)) is not None:
+            self._uncharge(gone)
+            self._put_on_link(gone.packet)
+
+    def purge_device(self) -> None:
+        """Throw away what waits in the device; nobody is charged for it any more."""
+        for gone in self.device.purge() if self.device is not None else ():
+            self._uncharge(gone)
+
+    def _uncharge(self, gone: Waiting) -> None:
+        end = self.endpoints.get(gone.sender)
+        if isinstance(end, UdpSocket):
+            sending.free(end, gone.truesize, self)
 
     def _leave(self, sender: UdpSocket | None, carriers: Iterable[Buffer]) -> None:
         """Buffers have left the host, and their sender is not charged for them any more."""
@@ -492,7 +531,7 @@ class Host:
         elif isinstance(packet, Datagram):
             receiver = self.udp_receiver(packet.src, packet.dst)
             if receiver is None:
-                self.transmit(IcmpMessage(IcmpError.PORT_UNREACHABLE, packet.src, packet.dst))
+                self.transmit(IcmpMessage(IcmpError.PORT_UNREACHABLE, packet.src, packet.dst, about=ip_size(packet)))
             else:
                 UDP.fire(self.trail, UdpEvent.DATAGRAM, receiver, packet, self)
         elif isinstance(packet, IcmpMessage):
@@ -659,7 +698,14 @@ class Host:
         tcb.timers, tcb.places = [None] * len(Timer), [None] * len(Timer)
 
     def next_deadline(self) -> int | None:
-        """When the next timer fires, in nanoseconds; None if none is set."""
+        """When the next timer fires, or the device sends, in nanoseconds; None if neither will."""
+        timer, departure = self._next_timer(), self._next_departure()
+        return departure if timer is None or (departure is not None and departure < timer) else timer
+
+    def _next_departure(self) -> int | None:
+        return None if self.device is None else self.device.next_departure()
+
+    def _next_timer(self) -> int | None:
         while self.timers:
             deadline, _, number, timer = self.timers[0]
             end = self.endpoints.get(number)
@@ -692,7 +738,12 @@ class Host:
         self.now_ns = max(self.now_ns, at_ns)
 
     def fire_next(self) -> None:
-        """Fire the timer that is due next; `next_deadline` has said that there is one."""
+        """Fire the timer that is due next, or let the device send; `next_deadline` has said that there is one."""
+        departure = self._next_departure()
+        if departure is not None and departure == self.next_deadline() != self._next_timer():
+            self.now_ns = max(self.now_ns, departure)
+            self.serve_device()
+            return
         deadline, rank, number, timer = heapq.heappop(self.timers)
         self.now_ns = max(self.now_ns, deadline)
         if rank[0] < FINE:
@@ -730,6 +781,7 @@ class Host:
             row.clear()
         self.ports, self.udp_ports = Ports(), Ports()
         self.path_mtus, self.reassembly = PathMtus(), Reassembly()
+        self.purge_device()
 
     # ------------------------------------------------------------ copies
 
@@ -741,6 +793,7 @@ class Host:
         new.descriptors = {fd: new.endpoints[end.number] for fd, end in self.descriptors.items()}
         new.epolls, new.watchers = epoll.copies(self.epolls, self.watchers)
         new.ports, new.udp_ports = clone(self.ports), clone(self.udp_ports)
+        new.device = clone(self.device) if self.device is not None else None
         new.path_mtus, new.reassembly = clone(self.path_mtus), self.reassembly.copy()
         return new
 
