@@ -47,8 +47,7 @@ def _grows_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None,
     on=UdpEvent.SEND, stays=READY, when=_grows_too_long, cite="__ip_append_data, EMSGSIZE; udp_flush_pending_frames",
 )  # fmt: skip
 def corked_datagram_grows_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
-    """With these bytes the datagram would be longer than any may be, or would have to be cut, and the program wants no
-    fragments: EMSGSIZE, and all that was held back is lost."""
+    """With these bytes the datagram would be longer than it may leave: EMSGSIZE, and all that was held back is lost."""
     sending.tell_error(udp, host)
     drop(udp, host)
     return Fail(errno.EMSGSIZE)

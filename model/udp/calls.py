@@ -82,8 +82,7 @@ def udp_connect_without_route(udp: UdpSocket, address: Address, host: Host) -> A
     cite="RFC 1122 §3.2.1.3 (g); __mkroute_output", unconfirmed=ONLY_WITH_DEVICE,
 )  # fmt: skip
 def udp_connect_from_loopback_outside(udp: UdpSocket, address: Address, host: Host) -> Answer:
-    """The socket has an address of loopback, and that must not leave the host: EINVAL. The peer is noted all the same,
-    as without a route."""
+    """The socket has an address of loopback, and that must not leave the host: EINVAL. But it is noted."""
     udp.flow, udp.routed = (udp.local, address), False
     return Fail(errno.EINVAL)
 
@@ -270,8 +269,8 @@ def datagram_has_too_many_pieces(udp: UdpSocket, problem: int, host: Host) -> An
     unconfirmed=ONLY_WITH_DEVICE,
 )  # fmt: skip
 def fragments_find_no_room(udp: UdpSocket, problem: int, host: Host) -> Answer:
-    """The fragments together take more than twice the send buffer, or the device lost one and the program wants to hear
-    of that: ENOBUFS. Waiting would not help."""
+    """Fragments take more than twice the send buffer, or the device drops one and the program wants to know: ENOBUFS.
+    Waiting would not help."""
     return Fail(problem)
 
 

@@ -21,6 +21,8 @@ from model.sockets.life import SOCKET
 from model.tcp import arrival, memory
 from model.tcp.block import Tcb
 from model.tcp.machine import TCP
+from model.udp import memory as udp_memory
+from model.udp.machine import UdpSocket
 from model.values.constants import WAKES_READERS, WAKES_WRITERS, TcpState
 from model.values.results import Fail
 from model.waiting import readiness
@@ -123,7 +125,21 @@ def quiet_datagram() -> Iterator[str]:
     Host.wake = wake  # type: ignore[method-assign]
 
 
-FAULTS = [wrong_errno, missing_move, off_by_one, lost_wakeup, lost_edge, unfair_report, quiet_datagram]
+@contextmanager
+def no_byte_kept() -> Iterator[str]:
+    """A receive buffer that is empty has nothing reserved, as TCP's."""
+    release = udp_memory._release
+
+    def all_of_it(udp: UdpSocket, host: Host) -> None:
+        release(udp, host)
+        udp.reserved %= host.profile.page
+
+    udp_memory._release = all_of_it
+    yield "udp"
+    udp_memory._release = release
+
+
+FAULTS = [wrong_errno, missing_move, off_by_one, lost_wakeup, lost_edge, unfair_report, quiet_datagram, no_byte_kept]
 
 
 def find(fault: Callable[[], Any], diag: Diag, page: FreshPage) -> Contradiction:

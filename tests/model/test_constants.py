@@ -28,6 +28,7 @@ ONLY_IN_HEADERS = {
     "SIOCOUTQNSD": 0x894B,  # linux/sockios.h
     "FD_SETSIZE": 1024,  # sys/select.h
     "IP_MTU_DISCOVER": 10,  # linux/in.h, as are these
+    "UDP_CORK": 1,  # linux/udp.h
     "IP_RECVERR": 11,
     "IP_MTU": 14,
     "IP_PMTUDISC_DONT": 0,

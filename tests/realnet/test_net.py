@@ -104,9 +104,9 @@ def test_every_open_socket_is_observed_after_each_call() -> None:
         closed = net.trace.calls()[-1]
         assert [name for name, _ in accepted.sockets] == ["s1", "s2", "s3"]
         assert {name: tuple(seen) for name, seen in sent.sockets} == {
-            "s1": (0, -22, -22, 10, 0, 0, 131_072, 0, 16_384, 0),
-            "s2": (4, 0, 0, 1, 0, 0, 131_072, 0, 2_626_560, 0),
-            "s3": (5, 5, 0, 1, 0, 837, 131_072, 0, 2_626_560, 4096 - 837),
+            "s1": (0, -22, -22, 10, 0, 0, 131_072, 0, 16_384, 0, 0),
+            "s2": (4, 0, 0, 1, 0, 0, 131_072, 0, 2_626_560, 0, 0),
+            "s3": (5, 5, 0, 1, 0, 837, 131_072, 0, 2_626_560, 4096 - 837, 0),
         }
         assert {name: seen.tcp_state for name, seen in closed.sockets} == {"s1": 10, "s3": 8}
         peer.close()

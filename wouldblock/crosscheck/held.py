@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+import click
 
 from model import machines  # noqa: F401  # a rule is there once its file is imported
 from model.choices import Seeded
@@ -45,6 +46,7 @@ from model.values.observation import Observation
 from model.values.results import Answer, show
 from model.world.device import Device
 from model.world.host import Host
+from realnet import Namespace, NamespaceRefused
 from realnet.held import BYTES_PER_SECOND, FAR, MTU, NEAR, HeldDevice
 from realnet.observe import Observer
 
@@ -324,3 +326,32 @@ def shrunk(device: HeldDevice, played: Played) -> Played:
         else:
             at += 1
     return best
+
+
+@click.command()
+@click.option("--sequences", default=200, show_default=True, type=click.IntRange(1), help="How many are played.")
+@click.option("--length", default=60, show_default=True, type=click.IntRange(1), help="Calls of a sequence.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0), help="The seed of everything random.")
+def main(sequences: int, length: int, seed: int) -> None:
+    """Random sequences of UDP calls on a host whose device holds packets back, on the model and on the kernel.
+
+    Example: python -m wouldblock.crosscheck.held --sequences 1000 --length 200
+    """
+    try:
+        with Namespace(), HeldDevice() as device:
+            found = agree(device, seed, range(sequences), length)
+            for each in found.different[:1]:
+                click.echo(shrunk(device, each).text())
+    except NamespaceRefused as refused:
+        raise click.UsageError(str(refused)) from refused
+    except OSError as refused:
+        raise click.UsageError(f"the kernel makes no device that holds packets back: {refused}") from refused
+    click.echo(
+        f"Of {found.played} sequences of {length} calls (seed {seed}) the kernel showed {found.repeated} the same way "
+        f"three times, and the model shows {found.equal} of these as the kernel does."
+    )
+    raise SystemExit(int(bool(found.different)))
+
+
+if __name__ == "__main__":
+    main()
