@@ -159,12 +159,17 @@ def _last(step: Step, made: Made) -> list[str]:
     for number, theirs, ours in zip(step.numbers, step.kernel_seen, step.model_seen, strict=False):
         for field, a, b in zip(Observation._fields, theirs, ours, strict=True):
             if a != b:
-                return [*body, f"print({_observe(number, field)}){expected}"]
+                return [
+                    *body,
+                    f"print({_observe(number, field if theirs.tcp_state else UDP_NAMES.get(field, field))}){expected}",
+                ]
     return [*body, f"print('see the state of the closed connection in: ss -tan'){expected}"]
 
 
-ACCOUNTS = {"rmem": 0, "rcvbuf": 1, "sndbuf": 3, "reserved": 4, "wmem": 5, "drops": 8}
+ACCOUNTS = {"rmem": 0, "rcvbuf": 1, "sndbuf": 3, "reserved": 4, "wmem": 5, "drops": 8, "wmem_alloc": 2}
 """Where in SO_MEMINFO's nine numbers a field of an observation lies."""
+UDP_NAMES = {"wmem": "wmem_alloc"}
+"""Fields that lie elsewhere for a socket that is not TCP."""
 
 
 def _observe(number: int, field: str) -> str:
