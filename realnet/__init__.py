@@ -17,6 +17,7 @@ Its rooms:
     observe.py          what can be seen of open sockets, fast; TCP_INFO and SO_MEMINFO in full
     diag.py             the state of a connection whose descriptor is gone
     tun.py              a TUN device: the kernel's packets as bytes
+    held.py             a device that holds packets back, and a host behind it
 
 Not here: the model. Of it only the vocabulary is used: traces, values, and the way to execute a standard module anew.
 """
