@@ -25,16 +25,33 @@ class Change:
     """One change of the kernel."""
 
     since: Release
-    """The first release that behaves as LINUX does."""
+    """The first release that is known to behave as LINUX does."""
     what: str
     """The change in words."""
     before: dict[str, Any]
     """The fields it is about, with their values before it."""
 
 
+# fmt: off
 CHANGES: tuple[Change, ...] = (
-    Change((6, 3), "heads of small buffers have a cache of their own, and with it another size", {}),
+    Change(
+        (6, 3), "heads of small buffers come from a cache of their own, whose size is no power of two",
+        {"buffer_overhead": 1280, "small_head": 0, "head_room": 448},
+    ),
+    Change((6, 5), "the first time-outs of a SYN are of one length", {"syn_linear_timeouts": 0}),
+    Change((6, 6), "the share of a receive buffer that becomes window is measured", {"window_ratio_measured": False}),
+    Change(
+        (6, 6), "a receiver without memory says so, and is believed",
+        {"no_memory_closes_window": False, "zero_window_is_news": False},
+    ),
+    Change((6, 7), "acknowledgements wait for the end of a call", {"acks_wait_for_calls": False}),
+    Change((6, 9), "epoll can be asked to poll busily", {"epoll_has_requests": False}),
+    Change((6, 10), "a buffer that is to be sent is filled from the next one", {"buffers_fill_up": False}),
+    Change((6, 12), "a bare FIN is taken though the window is closed", {"fin_enters_closed_window": False}),
+    Change((6, 18), "a UDP receive buffer is not overrun", {"udp_overruns": True}),
+    Change((6, 11), "the first window may be larger than 64 KiB", {"first_window_max": 65_535}),
 )
+# fmt: on
 
 
 def for_release(release: str) -> Profile:

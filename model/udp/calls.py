@@ -225,7 +225,7 @@ def datagram_is_looked_at(udp: UdpSocket, wanted: int, flags: int, host: Host) -
 )  # fmt: skip
 def datagram_is_cut(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
     """The reader's buffer is too small: it gets the beginning, and the rest of the datagram is lost."""
-    datagram = memory.take(udp)
+    datagram = memory.take(udp, host.profile)
     return Done((datagram.data[:wanted], datagram.src))
 
 
@@ -234,7 +234,7 @@ def datagram_is_cut(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answ
 )  # fmt: skip
 def datagram_is_read(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
     """One whole datagram, never two, even if it is empty."""
-    datagram = memory.take(udp)
+    datagram = memory.take(udp, host.profile)
     return Done((datagram.data, datagram.src))
 
 
@@ -257,13 +257,13 @@ def udp_recv_blocks(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answ
 
 
 @UDP.rule(
-    on=UdpEvent.DATAGRAM, stays=READY, when=lambda udp, dg, host: memory.fits(udp, dg),
+    on=UdpEvent.DATAGRAM, stays=READY, when=lambda udp, dg, host: memory.fits(udp, dg, host.profile),
     cite="RFC 768; __udp_enqueue_schedule_skb",
 )  # fmt: skip
 def datagram_is_kept(udp: UdpSocket, datagram: Datagram, host: Host) -> None:
     """The receive buffer has room for it: it waits for a reader."""
     udp.arrived.append(datagram)
-    udp.rmem += memory.truesize(len(datagram.data))
+    udp.rmem += memory.truesize(len(datagram.data), host.profile)
     host.wake(udp, WAKES_READERS)
 
 

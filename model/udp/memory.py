@@ -12,32 +12,34 @@ Not here: limits over all sockets (udp_mem), sharing by GSO and GRO.
 
 from __future__ import annotations
 
+from ..profiles import Profile
 from ..values.segments import Datagram
 from .machine import UdpSocket
 
-SMALL_HEAD = 576
 HEADERS = 379
 """Room for headers, alignment and shared info around the payload, in bytes."""
 LINEAR_MAX = 16004
 """Longest datagram that is kept in one piece of memory of a power of two; longer ones are kept in pages."""
 DESCRIPTOR = 256
-PAGED_OVERHEAD = 832
 MAX_PAYLOAD = 65507
 """Longest UDP payload over IPv4: 65535 less IP and UDP headers."""
 
 
-def truesize(length: int) -> int:
+def truesize(length: int, profile: Profile) -> int:
     """What the kernel charges for a datagram of `length` bytes of payload (0 to 65507) that came over loopback."""
+    small = profile.small_head
     if length > LINEAR_MAX:
-        return length + PAGED_OVERHEAD
+        return length + (small or 512) + DESCRIPTOR
     need = length + HEADERS
-    head = SMALL_HEAD if need <= SMALL_HEAD else 1 << max(10, (need - 1).bit_length())
+    head = small if need <= small else 1 << max(10 if small else 9, (need - 1).bit_length())
     return head + DESCRIPTOR
 
 
-def fits(udp: UdpSocket, datagram: Datagram) -> bool:
+def fits(udp: UdpSocket, datagram: Datagram, profile: Profile) -> bool:
     """Whether the receive buffer keeps this datagram."""
-    return not udp.rmem or udp.rmem + truesize(len(datagram.data)) <= udp.rcvbuf
+    if profile.udp_overruns:
+        return udp.rmem <= udp.rcvbuf
+    return not udp.rmem or udp.rmem + truesize(len(datagram.data), profile) <= udp.rcvbuf
 
 
 def take_over(udp: UdpSocket) -> None:
@@ -48,11 +50,11 @@ def take_over(udp: UdpSocket) -> None:
         udp.reading, udp.arrived = udp.arrived, udp.reading
 
 
-def take(udp: UdpSocket) -> Datagram:
+def take(udp: UdpSocket, profile: Profile) -> Datagram:
     """Take the next datagram out; the caller knows that there is one."""
     take_over(udp)
     datagram = udp.reading.popleft()
-    udp.owed += truesize(len(datagram.data))
+    udp.owed += truesize(len(datagram.data), profile)
     if udp.owed >= udp.rcvbuf >> 2 or not udp.reading:
         udp.rmem -= udp.owed
         udp.owed = 0

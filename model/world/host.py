@@ -229,7 +229,7 @@ class Host:
     def new_tcb(self) -> Tcb:
         profile = self.profile
         tcb = Tcb(self._number_endpoint(), sndbuf=profile.tcp_wmem[1], rcvbuf=profile.tcp_rmem[1])
-        tcb.window_ratio = profile.window_ratio
+        tcb.window_ratio, tcb.window_rounds_up = profile.window_ratio, not profile.window_ratio_measured
         set_algorithm(tcb, profile.congestion_control)
         self.endpoints[tcb.number] = tcb
         return tcb

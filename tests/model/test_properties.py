@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model.choices import Seeded
+from model.profiles import LINUX
 from model.tcp.block import Tcb
 from model.udp.machine import UdpSocket
 from model.udp.memory import truesize
@@ -103,7 +104,7 @@ def memory_adds_up(host: Host) -> None:
         assert all(one.truesize > 0 for one in tcb.received)
         assert tcb.backlog_bytes == 0
     for udp in udps(host):
-        assert udp.rmem - udp.owed == sum(truesize(len(one.data)) for one in (*udp.reading, *udp.arrived))
+        assert udp.rmem - udp.owed == sum(truesize(len(one.data), LINUX) for one in (*udp.reading, *udp.arrived))
         assert udp.owed >= 0
 
 
