@@ -163,8 +163,8 @@ class Profile:
     it was.
     """
     udp_overruns: bool
-    """Whether a UDP receive buffer with anything free takes one more datagram, whatever its size. Linux 6.1 and 6.12 do,
-    6.18 takes what fits, or one datagram alone.
+    """Whether a UDP receive buffer with anything free takes one more datagram, whatever its size. Linux 6.1 and 6.12
+    do, 6.18 takes what fits, or one datagram alone.
     """
     epoll_has_requests: bool
     """Whether epoll knows ioctl requests of its own, and says EINVAL of all others. Before Linux 6.9 it had none, and

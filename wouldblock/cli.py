@@ -211,6 +211,7 @@ def _scenario(targets: tuple[str, ...], defines: tuple[str, ...]) -> str:
     help="Calls of a sequence. May be given several times.  [default: 60, 200 and 1000]",
 )
 @click.option("--only", type=click.IntRange(min=0), metavar="NUMBER", help="Play the sequence of this number alone.")
+@click.option("--guest", is_flag=True, help="Play them in a guest with another kernel (user-mode-linux).")
 @_json_option("the report")
 def agree(
     seconds: float | None,
@@ -219,6 +220,7 @@ def agree(
     families: tuple[str, ...],
     lengths: tuple[int, ...],
     only: int | None,
+    guest: bool,
     json_file: str | None,
 ) -> int:
     """Over whole sequences, how often are model and kernel equal?
@@ -228,17 +230,21 @@ def agree(
     bits of every socket, FIONREAD, TIOCOUTQ, what was not sent yet, the TCP state and all accounts of memory. One
     difference anywhere, and the sequence is not equal.
 
+    With --guest the kernel is another one, Debian's user-mode-linux, and the model is that release's.
+
     Families: stream is one connection's data, lives are the lives of many connections, udp is UDP.
 
     \b
     Examples:
       wouldblock agree
       wouldblock agree --time 300 --json agreement.json
+      wouldblock agree --guest
       wouldblock agree --family stream --length 200 --only 17
     """
     if only is not None and (sequences is not None or seconds is not None):
         raise Stop("--only plays one sequence of each family and length: leave --sequences and --time out.")
-    return agreeing.agree(sequences, seconds, seed, families or FAMILIES, lengths or LENGTHS, only, json_file)
+    arm = guests.agree if guest else agreeing.agree
+    return arm(sequences, seconds, seed, families or FAMILIES, lengths or LENGTHS, only, json_file)
 
 
 @cli.command(short_help="Run scenarios or packet scripts on the model only.")

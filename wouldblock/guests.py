@@ -1,4 +1,4 @@
-"""`wouldblock check --guest`: the same command, run by another kernel.
+"""`wouldblock check --guest`, `wouldblock agree --guest`: the same command, run by another kernel.
 
 The guest (realnet/guest) starts with the same Python and the same files, so what runs in it is this very program with
 the same options; its report folder is the only place that it may write to. What it prints is printed here, and its exit
@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from realnet import guest
-from wouldblock import files
+from wouldblock import agreeing, files, verbs
 from wouldblock.front import Stop, stderr_screen
 
 REPORT_FOLDER = Path("build/report/guest")
-DEFAULT_SECONDS = 10.0
 _ROOM_S = 120.0
-"""Seconds beyond those of the check: the kernel starts, a difference is shrunk, diagrams are drawn."""
+"""Seconds beyond those of the work itself: the kernel starts, a difference is shrunk, diagrams are drawn."""
 _CALLS_PER_S = 50
 """So many calls a second at least are expected of a guest."""
 
@@ -30,18 +31,43 @@ _CALLS_PER_S = 50
 def check(calls: int | None, seconds: float | None, seed: int, out: Path, json_file: str | None) -> int:
     """The random check in a guest; its exit status. Raises `Stop` where there is no guest, or it fails."""
     if calls is None and seconds is None:
-        seconds = DEFAULT_SECONDS
+        seconds = verbs.DEFAULT_SECONDS
     folder = files.make_folder(out, "--out").resolve()
-    report = folder / "report.json"
+    options = _given(("--calls", calls), ("--time", seconds), ("--seed", seed), ("--out", folder))
+    expected_s = seconds if seconds is not None else (calls or 0) / _CALLS_PER_S
+    return _run(["check", *options], expected_s, folder, folder / "report.json", json_file)
+
+
+def agree(
+    sequences: int | None, seconds: float | None, seed: int, families: Iterable[str], lengths: Iterable[int],
+    only: int | None, json_file: str | None,
+) -> int:  # fmt: skip
+    """The comparison of whole sequences in a guest; its exit status. Raises `Stop` as `check` does."""
+    if sequences is None and seconds is None and only is None:
+        seconds = agreeing.DEFAULT_SECONDS
+    families, lengths = list(families), list(lengths)
+    folder = files.make_folder(REPORT_FOLDER, "the report folder").resolve()
+    report = folder / "agreement.json"
+    options = _given(
+        ("--sequences", sequences), ("--time", seconds), ("--seed", seed), ("--only", only), ("--json", report),
+        *(("--family", each) for each in families), *(("--length", each) for each in lengths),
+    )  # fmt: skip
+    played = (1 if only is not None else sequences or 0) * len(families) * 3 * sum(lengths)
+    return _run(["agree", *options], seconds or played / _CALLS_PER_S, folder, report, json_file)
+
+
+def _given(*options: tuple[str, Any]) -> list[str]:
+    return [str(part) for name, value in options if value is not None for part in (name, value)]
+
+
+def _run(command: list[str], expected_s: float, folder: Path, report: Path, json_file: str | None) -> int:
+    """Run a command of ours in the guest, which may write into `folder`, and hand its `report` on."""
     report.unlink(missing_ok=True)
-    limits = {"--calls": calls, "--time": seconds, "--seed": seed, "--out": folder}
-    given = [str(part) for option, value in limits.items() if value is not None for part in (option, value)]
-    longest = seconds if seconds is not None else (calls or 0) / _CALLS_PER_S
     try:
         kernel = guest.find()
         stderr_screen().print(f"Kernel {guest.release(kernel)} as a guest on this machine.")
         status = guest.run(
-            ["-m", "wouldblock", "check", *given], seconds=longest + _ROOM_S, writable=[folder], kernel=kernel,
+            ["-m", "wouldblock", *command], seconds=expected_s + _ROOM_S, writable=[folder], kernel=kernel,
             say=_say_aside if json_file == files.STDOUT else None,
         )  # fmt: skip
     except guest.GuestRefused as refusal:
