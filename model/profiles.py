@@ -146,6 +146,8 @@ class Profile:
     """
     first_window_max: int
     """Largest window of a SYN or SYN-ACK. Before Linux 6.11 it was 65,535, scaled or not."""
+    lowat_sets_clamp: bool
+    """Whether SO_RCVLOWAT sets a widest window where none was set yet. Linux 6.1 does, 6.12 does not."""
     no_memory_closes_window: bool
     """Whether a segment that finds no memory is answered at once, with a closed window. Before Linux 6.6 it vanished
     without an answer, and an empty receive queue took one more whatever its memory.
@@ -260,6 +262,7 @@ LINUX = Profile(
     window_ratio=128,
     window_ratio_measured=True,
     first_window_max=65535 << 14,
+    lowat_sets_clamp=False,
     no_memory_closes_window=True,
     fin_enters_closed_window=True,
     zero_window_is_news=True,

@@ -58,7 +58,7 @@ from .running import running_profile
 
 PROFILE = running_profile()
 TICK_NS = PROFILE.jiffy_ns
-LATE_NS = 5 * TICK_NS
+LATE_NS = 20_000_000
 """How late a timer may be beyond the tick it is due on: softirq latency on a busy machine."""
 
 MOST_TIMERS = 4
