@@ -118,7 +118,7 @@ def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """It is over its limit. Not asked are a predicted segment, one that will be reset, and one that has its memory."""
     if tcb.predicted or tcb.filling_gap or tcb.rmem <= tcb.rcvbuf or _nobody_will_read(tcb, segment):
         return False
-    if not host.profile.no_memory_closes_window and not tcb.received:
+    if segment.seq <= tcb.rcv_nxt and not tcb.received and not host.profile.no_memory_closes_window:
         return False
     return _new_text(tcb, segment) or bool(segment.flags & _FIN)
 
@@ -214,6 +214,17 @@ def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
     tcb.drops += segment.merged
     tcb.duplicate = (segment.seq, segment.end)
     ack_soon(tcb, host.profile)
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN,
+    when=lambda tcb, seg, host: seg.end > seg.seq > tcb.rcv_nxt and _finds_no_memory(tcb, seg, host),
+    cite="tcp_data_queue_ofo", unconfirmed="who has no memory has closed the window; Linux before 6.6 has not",
+)  # fmt: skip
+def text_behind_a_gap_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """There is a gap before it, and the receive buffer's memory is used up: it is dropped, and the reader is woken."""
+    tcb.drops += segment.merged
+    host.wake(tcb, WAKES_READERS)
 
 
 @TCP.rule(
