@@ -570,11 +570,15 @@ class Host:
     # ------------------------------------------------------------ the socket lock
 
     def take_backlog(self, tcb: Tcb) -> bool:
-        """Process what arrived for a locked socket so far. Whether there was anything."""
+        """Process what arrived for a locked socket so far. Whether there was anything. What arrives meanwhile waits in
+        a line of its own, and joins nothing that waited before it (`__release_sock`).
+        """
         if not tcb.backlog:
             return False
         while tcb.backlog:
-            arrive(tcb, tcb.backlog.popleft(), self)
+            waiting, tcb.backlog = tcb.backlog, deque()
+            while waiting:
+                arrive(tcb, waiting.popleft(), self)
         tcb.backlog_bytes = 0
         return True
 
