@@ -1,7 +1,7 @@
 # The daily loop. `make` alone lints and runs the fast tests; `make help` lists the words.
 #
 # Every word sets up what it needs first: a virtual environment in .venv from requirements.lock, and Debian's graphviz, for
-# `make test` also its tshark, where they may be installed (scripts/setup.sh). That is done once, and again when the lock changes.
+# `make test` also its tshark and user-mode-linux, where they may be installed (scripts/setup.sh). That is done once, and again when the lock changes.
 #
 # Variables: PYTHON=python3.12  the interpreter for the virtual environment (default: the first found that is 3.11 or newer)
 #            APT=no             install no Debian package
@@ -31,8 +31,12 @@ all: lint fast ## lint, then the fast tests
 check: setup ## model against kernel for half a minute; leaves the diagrams and the report in build/report
 	@$(PY) -m wouldblock check --time $(TIME) --out $(REPORT) $(ARGS)
 
+.PHONY: guest
+guest: setup uml ## the same in a guest with an older kernel (Debian's user-mode-linux); report in build/report/guest
+	@$(PY) -m wouldblock check --guest --time $(TIME) $(ARGS)
+
 .PHONY: test
-test: setup tshark ## all tests
+test: setup tshark uml ## all tests
 	@$(PY) -m pytest $(ARGS)
 
 .PHONY: fast
@@ -68,9 +72,10 @@ confirm: setup ## check for two minutes, and two with a scripted peer, commit-re
 	@$(PY) -m wouldblock draw --all --out docs/diagrams
 
 .PHONY: agreement
-agreement: setup ## whole sequences for ten minutes, commit-ready: how often the model is equal to a kernel that repeats itself
+agreement: setup uml ## whole sequences for ten minutes, and ten in the guest, commit-ready: how often the model is equal to a kernel that repeats itself
 	@$(PY) -m wouldblock agree --time 600 --json $(REPORT)/agreement.json $(ARGS) || [ $$? = 1 ]
-	@$(PY) -m wouldblock.agreed $(REPORT)/agreement.json
+	@$(PY) -m wouldblock agree --guest --time 600 --json $(REPORT)/agreement-guest.json $(ARGS) || [ $$? = 1 ]
+	@$(PY) -m wouldblock.agreed $(REPORT)/agreement.json $(REPORT)/agreement-guest.json
 
 .PHONY: lock
 lock: ## pin anew what pyproject.toml asks for, with hashes, for every Python from 3.11 on
@@ -87,7 +92,7 @@ help: ## this list
 
 # ---------------------------------------------------------------------------------------------------------------- set-up
 
-.PHONY: setup venv dot tshark
+.PHONY: setup venv dot tshark uml
 setup: venv dot
 venv: $(VENV)/.project
 
@@ -106,6 +111,9 @@ $(VENV)/.project: $(VENV)/.locked pyproject.toml
 
 dot: venv
 	@command -v dot >/dev/null 2>&1 || scripts/setup.sh dot
+
+uml: venv
+	@command -v linux.uml >/dev/null 2>&1 || test -x build/guest/usr/bin/linux.uml || scripts/setup.sh uml
 
 tshark: venv
 	@command -v tshark >/dev/null 2>&1 || scripts/setup.sh tshark

@@ -5,7 +5,10 @@ a line of data here, and the rule reads the same for all of them.
 
 Sizes are bytes, times nanoseconds, unless the name says otherwise.
 
-Not here yet: POSIX and WINDOWS as profiles of their own, and kernels other than the one the values were checked on.
+A field whose value changed from one release of Linux to another says with which. LINUX is the release that the model
+was proved against first; releases.py takes the changes back for older ones.
+
+Not here yet: POSIX and WINDOWS as profiles of their own.
 """
 
 from __future__ import annotations
@@ -51,7 +54,9 @@ class Profile:
     syn_retries: int
     """Retransmissions of a SYN, after the linear ones, before the attempt is given up (net.ipv4.tcp_syn_retries)."""
     syn_linear_timeouts: int
-    """After so many time-outs of a SYN the wait is not doubled yet (net.ipv4.tcp_syn_linear_timeouts)."""
+    """After so many time-outs of a SYN the wait is not doubled yet (net.ipv4.tcp_syn_linear_timeouts). Before Linux 6.5
+    it was doubled from the first.
+    """
     synack_retries: int
     """Retransmissions of a SYN-ACK before the request is forgotten (net.ipv4.tcp_synack_retries)."""
     syn_cookies: int
@@ -126,9 +131,47 @@ class Profile:
     sndbuf_min: int
     """What SO_RCVBUF and SO_SNDBUF are raised to (SOCK_MIN_RCVBUF, SOCK_MIN_SNDBUF)."""
     buffer_overhead: int
-    """What the kernel charges for an outgoing TCP buffer beside its payload (sk_buff, shared info, header room)."""
+    """What the kernel charges for an outgoing TCP buffer beside its payload (sk_buff, shared info, header room). Before
+    Linux 6.3 the head had the next power of two, 1024 bytes, so 1280.
+    """
+    small_head: int
+    """Bytes of a head that is large enough for a small packet (SKB_SMALL_HEAD_CACHE_SIZE). 0: there is no such size,
+    and all heads are powers of two (before Linux 6.3).
+    """
     window_ratio: int
     """Share of a receive buffer that is advertised as window at first, in 1/256 (TCP_DEFAULT_SCALING_RATIO)."""
+    window_ratio_measured: bool
+    """Whether that share follows what arrives, payload against memory (`scaling_ratio`). Before Linux 6.6 it was fixed
+    (net.ipv4.tcp_adv_win_scale), and the window rounded up instead of down.
+    """
+    first_window_max: int
+    """Largest window of a SYN or SYN-ACK. Before Linux 6.11 it was 65,535, scaled or not."""
+    lowat_sets_clamp: bool
+    """Whether SO_RCVLOWAT sets a widest window where none was set yet. Linux 6.1 does, 6.12 does not."""
+    no_memory_closes_window: bool
+    """Whether a segment that finds no memory is answered at once, with a closed window. Before Linux 6.6 it vanished
+    without an answer, and an empty receive queue took one more whatever its memory.
+    """
+    fin_enters_closed_window: bool
+    """Whether a FIN without text is taken though the window is closed. Linux 6.1 drops it, 6.12 takes it."""
+    zero_window_is_news: bool
+    """Whether a closed window is believed of a segment that says nothing else new. Before Linux 6.6 it was not."""
+    acks_wait_for_calls: bool
+    """Whether acknowledgements due while a call holds the socket wait for its end (net.ipv4.tcp_backlog_ack_defer).
+    Before Linux 6.7 they went at once.
+    """
+    buffers_fill_up: bool
+    """Whether a buffer that is to be sent takes bytes from the next one (`tcp_grow_skb`). Before Linux 6.10 it left as
+    it was.
+    """
+    udp_overruns: bool
+    """Whether a UDP receive buffer with anything free takes one more datagram, whatever its size. Linux 6.1 and 6.12
+    do, 6.18 takes what fits, or one datagram alone.
+    """
+    epoll_has_requests: bool
+    """Whether epoll knows ioctl requests of its own, and says EINVAL of all others. Before Linux 6.9 it had none, and
+    that was ENOTTY.
+    """
     window_scale: int
     """Window scale offered when SO_RCVBUF was not set: log2(tcp_rmem[2]) - 15."""
     buffer_descriptor: int
@@ -139,7 +182,9 @@ class Profile:
     collapsed_max: int
     """Bytes of data in one buffer when a receive queue is collapsed (SKB_MAX_ORDER)."""
     head_room: int
-    """Bytes of data that the head of a TCP buffer holds behind its headers (SKB_SMALL_HEAD_SIZE - MAX_TCP_HEADER)."""
+    """Bytes of data that the head of a TCP buffer holds behind its headers (SKB_SMALL_HEAD_SIZE - MAX_TCP_HEADER). It
+    was more before Linux 6.3, whose heads were larger.
+    """
     fragments_max: int
     """Page fragments that one buffer can hold (MAX_SKB_FRAGS)."""
     page_fragment: int
@@ -213,7 +258,18 @@ LINUX = Profile(
     rcvbuf_min=2304,
     sndbuf_min=4608,
     buffer_overhead=832,
+    small_head=576,
     window_ratio=128,
+    window_ratio_measured=True,
+    first_window_max=65535 << 14,
+    lowat_sets_clamp=False,
+    no_memory_closes_window=True,
+    fin_enters_closed_window=True,
+    zero_window_is_news=True,
+    acks_wait_for_calls=True,
+    buffers_fill_up=True,
+    udp_overruns=False,
+    epoll_has_requests=True,
     window_scale=10,
     buffer_descriptor=256,
     buffer_trailer=320,

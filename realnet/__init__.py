@@ -16,6 +16,7 @@ Its rooms:
     controlling.py      `fcntl`, recording
     observe.py          what can be seen of open sockets, fast; TCP_INFO and SO_MEMINFO in full
     diag.py             the state of a connection whose descriptor is gone
+    guest/              another kernel, as a process: user-mode-linux
     tun.py              a TUN device: the kernel's packets as bytes
     held.py             a device that holds packets back, and a host behind it
 

@@ -5,6 +5,7 @@
 #   setup.sh project   the project itself in it, editable, so that `.venv/bin/wouldblock` is there
 #   setup.sh dot       Debian's graphviz, if `dot` is missing and may be installed
 #   setup.sh tshark    Debian's tshark, if it is missing and may be installed
+#   setup.sh uml       Debian's user-mode-linux, if it is missing and may be installed, or else fetched into build/guest
 #   setup.sh lock      requirements.lock, anew from pyproject.toml
 #
 # It installs Debian packages only as root, and none at all with APT=no. It never asks. One line per step; what the
@@ -26,6 +27,8 @@ logged() {
     printf '\n$ %s\n' "$*" >>"$log"
     "$@" >>"$log" 2>&1 </dev/null || { status=$?; tail -n 5 "$log" >&2; return "$status"; }
 }
+
+logged_here() { "$@" >>../../"$log" 2>&1 </dev/null; }
 
 may_install() { [ "${APT:-yes}" != no ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
 
@@ -105,6 +108,22 @@ find_tshark() {
             "the tests in which Wireshark judges our packets are skipped."
 }
 
+find_uml() {
+    # Whoever may not install it can still unpack it: a kernel that is a program needs no more than to lie somewhere.
+    [ "$(uname -m)" = x86_64 ] && [ "${APT:-yes}" != no ] && find_program linux.uml user-mode-linux && return
+    [ -x build/guest/usr/bin/linux.uml ] && return
+    if [ "$(uname -m)" = x86_64 ] && [ "${APT:-yes}" != no ] && has apt-get && has dpkg && ! [ -e "$venv/.no-uml" ]; then
+        say "Debian's user-mode-linux, into build/guest"
+        mkdir -p build/guest
+        (cd build/guest && logged_here apt-get download -q user-mode-linux && logged_here dpkg -x user-mode-linux_*.deb .) || true
+        rm -f build/guest/*.deb
+        [ -x build/guest/usr/bin/linux.uml ] && return
+        if [ -d "$venv" ]; then : >"$venv/.no-uml"; fi
+    fi
+    say "'linux.uml' is missing and could not be installed (Debian's package user-mode-linux, for amd64);" \
+        "the tests that run in a guest with another kernel are skipped."
+}
+
 write_lock() {
     # uv writes one lock for every Python version and platform; it lives in a virtual environment of its own.
     find_python
@@ -123,6 +142,7 @@ venv) make_venv ;;
 project) install_project ;;
 dot) find_dot ;;
 tshark) find_tshark ;;
+uml) find_uml ;;
 lock) write_lock "${2:-uv}" ;;
-*) cannot "usage: scripts/setup.sh venv | project | dot | tshark | lock [UV==VERSION]" ;;
+*) cannot "usage: scripts/setup.sh venv | project | dot | tshark | uml | lock [UV==VERSION]" ;;
 esac

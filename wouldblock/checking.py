@@ -102,9 +102,10 @@ def summary(report: Report) -> Text:
     else:
         verdict = Text("Nothing was checked: ", style="bold yellow")
     rate = report.calls / report.seconds if report.seconds else 0.0
+    model = f", the model being {report.profile}," if report.profile else ""
     cut = ", interrupted" if report.interrupted else ""
     said = (
-        f"{report.calls:,} calls checked against kernel {report.kernel} in {report.seconds:.1f} s "
+        f"{report.calls:,} calls checked against kernel {report.kernel}{model} in {report.seconds:.1f} s "
         f"({rate:,.0f} calls/s, seed {report.seed}{cut}); "
         f"answers exact {report.exact:,} ({percent(report.exact, report.calls)}), "
         f"allowed {report.allowed:,} ({percent(report.allowed, report.calls)}), contradicted {found:,}. "

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wouldblock import agreeing, files, peerchecking, scripts, verbs
+from wouldblock import agreeing, files, guests, peerchecking, scripts, verbs
 from wouldblock.front import Front, Stop, make_text_safe
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -97,6 +97,7 @@ def cli() -> None:
 )  # fmt: skip
 @click.option("--peer", is_flag=True, help="Play a scripted peer's segments instead of random calls on loopback.")
 @click.option("--sequences", type=click.IntRange(min=1), metavar="N", help="With --peer: stop after N sequences.")
+@click.option("--guest", is_flag=True, help="Make the random calls in a guest with another kernel (user-mode-linux).")
 @_define_option
 @_json_option("the report")
 def check(
@@ -107,6 +108,7 @@ def check(
     out: str | None,
     peer: bool,
     sequences: int | None,
+    guest: bool,
     defines: tuple[str, ...],
     json_file: str | None,
 ) -> int:
@@ -118,6 +120,9 @@ def check(
     With --peer: random calls of one party and random segments of a scripted peer, many sequences at once in real time,
     and every segment that the party sends compared. What differs is shrunk to a packet script. It takes --seed, --time
     or --sequences, and --json.
+
+    With --guest: the random calls are made in a guest, Debian's user-mode-linux, whose kernel is of another release,
+    and the model is that release's. Reports go to build/report/guest.
 
     With FILE.py: each scenario in it, a function of one parameter named net, runs on both arms and is shown side by
     side, call by call, with the rules behind every answer. FILE.py::NAME runs that one.
@@ -131,11 +136,14 @@ def check(
       wouldblock check --time 30
       wouldblock check --calls 100000 --seed 7 --json report.json
       wouldblock check --peer --sequences 100 --seed 7
+      wouldblock check --guest --time 30
       wouldblock check examples/connecting.py::refused_then_asked_again
       wouldblock check tests/scripts/nagle.pkt tests/scripts/zero_window.pkt
     """
     if peer:
-        for option, is_given in (("--calls", calls is not None), ("--out", out is not None), ("--define", defines)):
+        for option, is_given in (
+            ("--calls", calls is not None), ("--out", out is not None), ("--define", defines), ("--guest", guest)
+        ):  # fmt: skip
             if is_given:
                 raise Stop(f"{option} says nothing about the walk with a scripted peer: leave it or --peer out.")
         if targets:
@@ -146,7 +154,11 @@ def check(
     if not targets:
         if defines:
             raise Stop("--define belongs to packet scripts and says nothing about the random check: leave it out.")
+        if guest:
+            return guests.check(calls, seconds, seed, Path(out or guests.REPORT_FOLDER), json_file)
         return verbs.check_random(calls, seconds, seed, Path(out or verbs.REPORT_FOLDER), json_file)
+    if guest:
+        raise Stop("--guest belongs to the random check and says nothing about a file: leave out one of them.")
     for option, given in (("--calls", calls), ("--time", seconds), ("--out", out)):
         if given is not None:
             raise Stop(
@@ -199,6 +211,7 @@ def _scenario(targets: tuple[str, ...], defines: tuple[str, ...]) -> str:
     help="Calls of a sequence. May be given several times.  [default: 60, 200 and 1000]",
 )
 @click.option("--only", type=click.IntRange(min=0), metavar="NUMBER", help="Play the sequence of this number alone.")
+@click.option("--guest", is_flag=True, help="Play them in a guest with another kernel (user-mode-linux).")
 @_json_option("the report")
 def agree(
     seconds: float | None,
@@ -207,6 +220,7 @@ def agree(
     families: tuple[str, ...],
     lengths: tuple[int, ...],
     only: int | None,
+    guest: bool,
     json_file: str | None,
 ) -> int:
     """Over whole sequences, how often are model and kernel equal?
@@ -216,17 +230,21 @@ def agree(
     bits of every socket, FIONREAD, TIOCOUTQ, what was not sent yet, the TCP state and all accounts of memory. One
     difference anywhere, and the sequence is not equal.
 
+    With --guest the kernel is another one, Debian's user-mode-linux, and the model is that release's.
+
     Families: stream is one connection's data, lives are the lives of many connections, udp is UDP.
 
     \b
     Examples:
       wouldblock agree
       wouldblock agree --time 300 --json agreement.json
+      wouldblock agree --guest
       wouldblock agree --family stream --length 200 --only 17
     """
     if only is not None and (sequences is not None or seconds is not None):
         raise Stop("--only plays one sequence of each family and length: leave --sequences and --time out.")
-    return agreeing.agree(sequences, seconds, seed, families or FAMILIES, lengths or LENGTHS, only, json_file)
+    arm = guests.agree if guest else agreeing.agree
+    return arm(sequences, seconds, seed, families or FAMILIES, lengths or LENGTHS, only, json_file)
 
 
 @cli.command(short_help="Run scenarios or packet scripts on the model only.")

@@ -103,6 +103,15 @@ def call_on_closed_descriptor(d: Descriptor, host: Host, ioctl: bool = False) ->
 
 
 @DESCRIPTOR.rule(
+    on=DescriptorEvent.CALL, stays=(_OPEN,), cite="ioctl(2), ENOTTY", unconfirmed="Linux before 6.9; seen in the guest",
+    when=lambda d, host, ioctl=False: ioctl and not host.profile.epoll_has_requests,
+)  # fmt: skip
+def ioctl_on_epoll_without_requests(d: Descriptor, host: Host, ioctl: bool = False) -> Answer:
+    """An epoll knows no request at all: ENOTTY."""
+    return Fail(errno.ENOTTY)
+
+
+@DESCRIPTOR.rule(
     on=DescriptorEvent.CALL, stays=(_OPEN,), when=lambda d, host, ioctl=False: ioctl, cite="ioctl(2), EINVAL",
 )  # fmt: skip
 def ioctl_on_epoll(d: Descriptor, host: Host, ioctl: bool = False) -> Answer:

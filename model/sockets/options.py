@@ -178,7 +178,7 @@ def _set_rcvlowat(end: Endpoint, value: int, host: Host) -> None:
     space = space_from_window(end, value)
     if not end.rcvbuf_locked and space > end.rcvbuf:
         end.rcvbuf = space
-        if end.window_clamp:
+        if end.window_clamp or host.profile.lowat_sets_clamp:
             end.window_clamp = max(end.window_clamp, value)
 
 

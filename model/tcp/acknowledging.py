@@ -220,7 +220,7 @@ def ack_is_old(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 def _update_window(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """Take over the window, if the segment is later than what it is known from. Returns whether it is."""
-    if not says_new_window(tcb, segment):
+    if not says_new_window(tcb, segment, host.profile):
         return False
     tcb.snd_wl1 = segment.seq
     if tcb.snd_wnd == segment.window:

@@ -256,6 +256,7 @@ class Tcb(Endpoint):
     rcv_ssthresh: int = 0
     window_clamp: int = 0
     window_ratio: int = 128
+    window_rounds_up: bool = False
     rcv_scale: int = 0
     scale_offered: int = 0
     """What the own SYN offered, when there was no other to answer."""

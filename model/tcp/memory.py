@@ -210,7 +210,7 @@ def collapse(tcb: Tcb, profile: Profile) -> None:
     tcb.received.extend(queue[:index])
     for at in range(0, len(data), profile.collapsed_max):
         part = data[at : at + profile.collapsed_max]
-        size = profile.buffer_overhead - profile.buffer_descriptor
+        size = profile.small_head or 512
         while size < -(-len(part) // 64) * 64 + profile.buffer_trailer:
             size = 1 << size.bit_length()
         truesize, head = size + profile.buffer_descriptor, size - profile.buffer_trailer

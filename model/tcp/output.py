@@ -91,7 +91,8 @@ def push_pending(
             quota = 1
         buffer = tcb.unsent[0]
         quota = min(quota, longest)
-        _fill_up(tcb, buffer, quota * mss, host)
+        if host.profile.buffers_fill_up:
+            _fill_up(tcb, buffer, quota * mss, host)
         length = len(buffer.data)
         first_end = buffer.seq + min(length, mss) + (buffer.fin and length <= mss)
         if first_end > tcb.snd_una + tcb.snd_wnd:
@@ -430,7 +431,7 @@ def reset_in_answer(segment: Segment, host: Host) -> None:
 
 def answer_now(tcb: Tcb, host: Host) -> None:
     """Send the acknowledgement that is due; during a call of this very socket, at the end of that call."""
-    if tcb.busy:
+    if tcb.busy and host.profile.acks_wait_for_calls:
         tcb.ack_deferred = True
     else:
         send_ack(tcb, host)

@@ -35,7 +35,7 @@ def _fails(tcb: Tcb, segment: Segment, host: Host) -> bool:
         bool(segment.flags & _ACK)
         and segment.seq == segment.end == tcb.rcv_nxt
         and segment.ack == tcb.snd_una
-        and not says_new_window(tcb, segment)
+        and not says_new_window(tcb, segment, host.profile)
         and difference(tcb.ts_recent, segment.timestamps[0]) <= tcb.rto_ns * 6 // 5 // MS
     )
     return not overtaken

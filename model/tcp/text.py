@@ -97,8 +97,10 @@ OPEN = (S.ESTABLISHED, S.FIN_WAIT_1, S.FIN_WAIT_2)
 
 
 def _meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    waited = tcb.filling_gap
-    return segment.seq == tcb.rcv_nxt and _has_text(tcb, segment) and not tcb.receive_window and not waited
+    if segment.seq != tcb.rcv_nxt or tcb.receive_window or tcb.filling_gap:
+        return False
+    is_fin = bool(segment.flags & _FIN) and not host.profile.fin_enters_closed_window
+    return _has_text(tcb, segment) or is_fin
 
 
 @TCP.rule(
@@ -115,6 +117,8 @@ def text_meets_closed_window(tcb: Tcb, segment: Segment, host: Host) -> None:
 def _finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
     """It is over its limit. Not asked are a predicted segment, one that will be reset, and one that has its memory."""
     if tcb.predicted or tcb.filling_gap or tcb.rmem <= tcb.rcvbuf or _nobody_will_read(tcb, segment):
+        return False
+    if segment.seq <= tcb.rcv_nxt and not tcb.received and not host.profile.no_memory_closes_window:
         return False
     return _new_text(tcb, segment) or bool(segment.flags & _FIN)
 
@@ -142,6 +146,21 @@ def _note_no_memory(tcb: Tcb, host: Host) -> None:
     """The window is closed, and an acknowledgement says so at once. The reader is woken, who alone can help."""
     tcb.predicts = False
     tcb.no_room = tcb.ack_now = tcb.ack_scheduled = True
+    host.wake(tcb, WAKES_READERS)
+
+
+def _is_lost_for_memory(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    silent = not host.profile.no_memory_closes_window
+    return silent and segment.seq <= tcb.rcv_nxt and _finds_no_memory(tcb, segment, host)
+
+
+@TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN, when=_is_lost_for_memory, cite="tcp_data_queue; tcp_try_rmem_schedule",
+    unconfirmed="Linux before 6.6; seen in the guest",
+)  # fmt: skip
+def segment_vanishes_for_want_of_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """The receive buffer's memory is used up: text and FIN are dropped without an answer, and the reader is woken."""
+    tcb.drops += segment.merged
     host.wake(tcb, WAKES_READERS)
 
 
@@ -198,6 +217,17 @@ def text_is_a_duplicate(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 @TCP.rule(
+    on=E.SEGMENT_TEXT, stays=OPEN,
+    when=lambda tcb, seg, host: seg.end > seg.seq > tcb.rcv_nxt and _finds_no_memory(tcb, seg, host),
+    cite="tcp_data_queue_ofo", unconfirmed="who has no memory has closed the window; Linux before 6.6 has not",
+)  # fmt: skip
+def text_behind_a_gap_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """There is a gap before it, and the receive buffer's memory is used up: it is dropped, and the reader is woken."""
+    tcb.drops += segment.merged
+    host.wake(tcb, WAKES_READERS)
+
+
+@TCP.rule(
     on=E.SEGMENT_TEXT, stays=OPEN, when=lambda tcb, seg, host: seg.end > seg.seq > tcb.rcv_nxt,
     cite="RFC 5681 §4.2; RFC 9293 §3.10.7.4, seventh",
 )  # fmt: skip
@@ -218,7 +248,15 @@ def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def _fin_in_order(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    return bool(segment.flags & _FIN) and (tcb.fin_received or segment.end == tcb.rcv_nxt + 1)
+    if not segment.flags & _FIN or tcb.fin_received:
+        return bool(segment.flags & _FIN)
+    return segment.end == tcb.rcv_nxt + 1 and not _bare_fin_was_dropped(tcb, segment, host)
+
+
+def _bare_fin_was_dropped(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    if segment.data:
+        return False
+    return _meets_closed_window(tcb, segment, host) or _is_lost_for_memory(tcb, segment, host)
 
 
 def _take_fin(tcb: Tcb, segment: Segment, host: Host, *, at_once: bool = False) -> None:

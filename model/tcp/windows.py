@@ -39,7 +39,7 @@ LEAST_MSS = 48
 
 def window_from_space(tcb: Tcb, space: int) -> int:
     """The window to advertise for `space` bytes of buffer memory (`tcp_win_from_space`)."""
-    return (space * tcb.window_ratio) >> 8
+    return space - (space * (256 - tcb.window_ratio) >> 8) if tcb.window_rounds_up else (space * tcb.window_ratio) >> 8
 
 
 def space_from_window(tcb: Tcb, window: int) -> int:
@@ -48,11 +48,11 @@ def space_from_window(tcb: Tcb, window: int) -> int:
 
 
 def full_space(tcb: Tcb) -> int:
-    return (tcb.rcvbuf * tcb.window_ratio) >> 8
+    return window_from_space(tcb, tcb.rcvbuf)
 
 
 def free_space(tcb: Tcb) -> int:
-    return ((tcb.rcvbuf - tcb.rmem - tcb.backlog_bytes) * tcb.window_ratio) >> 8
+    return window_from_space(tcb, tcb.rcvbuf - tcb.rmem - tcb.backlog_bytes)
 
 
 def initial_window(tcb: Tcb, mss: int, profile: Profile) -> None:
@@ -64,7 +64,7 @@ def initial_window(tcb: Tcb, mss: int, profile: Profile) -> None:
     space = min(clamp, max(space, 0))
     if space > mss:
         space -= space % mss
-    tcb.rcv_wnd = space
+    tcb.rcv_wnd = min(space, profile.first_window_max)
     widest = min(max(space, profile.tcp_rmem[2], profile.rmem_max), clamp)
     tcb.rcv_scale = min(max(widest.bit_length() - 16, 0), 14)
     tcb.window_clamp = min(65535 << tcb.rcv_scale, clamp)
@@ -191,12 +191,13 @@ def as_told(tcb: Tcb, window: int) -> int:
     return window >> tcb.rcv_scale << (tcb.rcv_scale if tcb.scales else 0)
 
 
-def says_new_window(tcb: Tcb, segment: Segment) -> bool:
+def says_new_window(tcb: Tcb, segment: Segment, profile: Profile) -> bool:
     """Whether the segment is later than the one that the known window is from (RFC 9293 §3.10.7.4, fifth)."""
     return (
         segment.ack > tcb.snd_una
         or segment.seq > tcb.snd_wl1
-        or (segment.seq == tcb.snd_wl1 and (segment.window > tcb.snd_wnd or not segment.window))
+        or (segment.seq == tcb.snd_wl1 and segment.window > tcb.snd_wnd)
+        or (segment.seq == tcb.snd_wl1 and not segment.window and profile.zero_window_is_news)
     )
 
 
@@ -242,7 +243,7 @@ def note_segment_size(tcb: Tcb, length: int, total: int, push: bool, truesize: i
     """
     last, tcb.last_segment_size = tcb.last_segment_size, 0
     if length >= tcb.rcv_mss:
-        if length != tcb.rcv_mss:
+        if length != tcb.rcv_mss and profile.window_ratio_measured:
             ratio = max((total << 8) // truesize, 1) & 0xFF
             if ratio != tcb.window_ratio:
                 tcb.window_ratio = ratio

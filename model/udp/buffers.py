@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 IP_HEADER = 20
 HEADERS = 28
 """IPv4 and UDP, in bytes."""
-SMALL_HEAD = 576
 LINK_ROOM = 16
 """What a head has in front of the packet, for the header of the link (LL_RESERVED_SPACE of Ethernet and loopback)."""
 SPARE = 15
@@ -45,21 +44,23 @@ MAX_PAYLOAD = 65507
 
 
 @cache
-def linear(size: int) -> Buffer:
-    """A buffer for a packet of `size` bytes, its header included, that lies in its head as a whole."""
+def linear(size: int, small: int) -> Buffer:
+    """A buffer for a packet of `size` bytes, its header included, that lies in its head as a whole. `small` is the size
+    that there is for most heads, or 0 (`Profile.small_head`).
+    """
     need = size + LINK_ROOM + SPARE + TRAILER
-    head = SMALL_HEAD if need <= SMALL_HEAD else 1 << max(10, (need - 1).bit_length())
+    head = small if need <= small else 1 << max(10 if small else 9, (need - 1).bit_length())
     return Buffer(size, head + DESCRIPTOR, head - TRAILER - LINK_ROOM - size)
 
 
 def first(length: int, mtu: int, user: int, host: Host) -> Buffer:
     """The buffer of a datagram of `length` bytes of payload, or of its first fragment if it is larger than `mtu`."""
-    size = HEADERS + length
+    size, small = HEADERS + length, host.profile.small_head
     if size > mtu:
         size = (mtu - IP_HEADER) // 8 * 8 + IP_HEADER
     if size + LINK_ROOM + SPARE < IN_ONE_PIECE:
-        return linear(size)
-    return filled(linear(HEADERS), size - HEADERS, user, host)
+        return linear(size, small)
+    return filled(linear(HEADERS, small), size - HEADERS, user, host)
 
 
 def filled(buffer: Buffer, count: int, user: int, host: Host) -> Buffer:
@@ -100,7 +101,7 @@ def append(buffers: list[Buffer], count: int, mtu: int, udp: UdpSocket, host: Ho
             gap = tail.size - most
             buffers[-1] = attrs.evolve(tail, size=most)
             put = count + gap if count + gap <= mtu - IP_HEADER else most - IP_HEADER
-            buffers.append(linear(IP_HEADER + put))
+            buffers.append(linear(IP_HEADER + put, host.profile.small_head))
             charged += buffers[-1].truesize
             count -= put - gap
     udp.wmem += charged

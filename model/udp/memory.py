@@ -64,6 +64,8 @@ def as_queued(udp: UdpSocket, datagram: Datagram, host: Host) -> Datagram:
 
 def fits(udp: UdpSocket, datagram: Datagram, host: Host) -> bool:
     """Whether the receive buffer keeps this datagram. What it would be made smaller by does not help it."""
+    if host.profile.udp_overruns:
+        return udp.rmem <= udp.rcvbuf
     if not udp.rmem:
         return True
     if not datagram.buffers:
@@ -89,7 +91,7 @@ def keep_report(udp: UdpSocket, size: int, host: Host) -> None:
     """A report of an error waits to be read. It is a packet of so many bytes, which takes room in the receive buffer
     and nothing of what is reserved; without room there is no report (`sock_queue_err_skb`).
     """
-    charged = buffers.linear(size).truesize
+    charged = buffers.linear(size, host.profile.small_head).truesize
     if udp.rmem + charged < udp.rcvbuf:
         udp.rmem += charged
         udp.reported += charged

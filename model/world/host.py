@@ -234,7 +234,7 @@ class Host:
     def new_tcb(self) -> Tcb:
         profile = self.profile
         tcb = Tcb(self._number_endpoint(), sndbuf=profile.tcp_wmem[1], rcvbuf=profile.tcp_rmem[1])
-        tcb.window_ratio = profile.window_ratio
+        tcb.window_ratio, tcb.window_rounds_up = profile.window_ratio, not profile.window_ratio_measured
         set_algorithm(tcb, profile.congestion_control)
         self.endpoints[tcb.number] = tcb
         return tcb
@@ -627,11 +627,15 @@ class Host:
     # ------------------------------------------------------------ the socket lock
 
     def take_backlog(self, tcb: Tcb) -> bool:
-        """Process what arrived for a locked socket so far. Whether there was anything."""
+        """Process what arrived for a locked socket so far. Whether there was anything. What arrives meanwhile waits in
+        a line of its own, and joins nothing that waited before it (`__release_sock`).
+        """
         if not tcb.backlog:
             return False
         while tcb.backlog:
-            arrive(tcb, tcb.backlog.popleft(), self)
+            waiting, tcb.backlog = tcb.backlog, deque()
+            while waiting:
+                arrive(tcb, waiting.popleft(), self)
         tcb.backlog_bytes = 0
         return True
 

@@ -96,7 +96,7 @@ def test_an_agreement(invoke: Invoke, walk: FakeWalk) -> None:
     ) in out
     told = json.loads(Path("peer.json").read_text())
     assert (told["equal"], told["late"], told["repeated"], told["contradictions"]) == (9, 1, 3, [])
-    its_own = {"exact", "allowed", "left", "unrepeatable", "looked_again", "choices", "families"}
+    its_own = {"exact", "allowed", "left", "unrepeatable", "looked_again", "choices", "families", "profile"}
     shared = set(Report(1).to_json()) - its_own
     assert shared <= set(told)
     assert told["rules"]["ack_is_old"] == 5

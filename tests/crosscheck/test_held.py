@@ -123,7 +123,7 @@ def test_the_sequences_come_upon_every_way_out(device: HeldDevice) -> None:
 def counts_payload(patch: pytest.MonkeyPatch) -> None:
     """A buffer costs its bytes."""
     linear = buffers.linear
-    patch.setattr(buffers, "linear", lambda size: attrs.evolve(linear(size), truesize=size))
+    patch.setattr(buffers, "linear", lambda size, small: attrs.evolve(linear(size, small), truesize=size))
 
 
 def frees_too_late(patch: pytest.MonkeyPatch) -> None:

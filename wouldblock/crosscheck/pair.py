@@ -39,7 +39,6 @@ from model.choices import (
     Seeded,
 )
 from model.endpoint import Endpoint
-from model.profiles import LINUX
 from model.rules import Arrow, ModelDefect
 from model.tcp.block import Tcb, Timer
 from model.tcp.ends import is_orphan
@@ -55,9 +54,11 @@ from realnet.ticks import count_at
 from .arms import DRAWS_PORT, KernelArm, ModelArm
 from .operations import Operation, describe
 from .recording import Recording
+from .running import running_profile
 
-TICK_NS = LINUX.jiffy_ns
-LATE_NS = 5 * TICK_NS
+PROFILE = running_profile()
+TICK_NS = PROFILE.jiffy_ns
+LATE_NS = 20_000_000
 """How late a timer may be beyond the tick it is due on: softirq latency on a busy machine."""
 
 MOST_TIMERS = 4
@@ -149,7 +150,7 @@ class Pair:
             page.turn()
         self.kernel = recording or KernelArm(home)
         self.policy = Follow(seed)
-        self.model = ModelArm(home, Host("lo", LINUX, self.policy))
+        self.model = ModelArm(home, Host("lo", PROFILE, self.policy))
         self.others: list[ModelArm] = []
         self.diag = diag
         self.epoch_ns: int | None = None
@@ -370,7 +371,7 @@ def _will_report(host: Host) -> tuple[Any, ...]:
     return tuple((fd, tuple(epoll.ready)) for fd, epoll in host.epolls.items())
 
 
-NEAR_MARK = 16 * LINUX.buffer_overhead
+NEAR_MARK = 16 * PROFILE.buffer_overhead
 """How close to its mark for POLLOUT a send buffer must be for the bit to be a choice: the overhead of some buffers,
 in bytes.
 """

@@ -48,6 +48,8 @@ class Report:
 
     seed: int
     kernel: str = ""
+    profile: str = ""
+    """What the model was: system, release, length of a tick."""
     settings: dict[str, str] = attrs.Factory(dict)
     calls: int = 0
     exact: int = 0
@@ -87,6 +89,7 @@ class Report:
             "looked_again": self.looked_again,
             "contradictions": [attrs.asdict(c) for c in self.contradictions],
             "rules": rules, "arrows": dict(sorted(arrows.items())), "choices": self.choices, "families": self.families,
-            "unconfirmed": self.unconfirmed(), "kernel": self.kernel, "settings": self.settings, "seed": self.seed,
-            "seconds": round(self.seconds, 3), "interrupted": self.interrupted,
+            "unconfirmed": self.unconfirmed(), "kernel": self.kernel, "profile": self.profile,
+            "settings": self.settings, "seed": self.seed, "seconds": round(self.seconds, 3),
+            "interrupted": self.interrupted,
         }  # fmt: skip

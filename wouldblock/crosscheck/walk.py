@@ -23,6 +23,7 @@ from .operations import FAMILIES, Operation, next_operation, prelude
 from .pair import Pair, Step
 from .repeating import repeats
 from .report import Report, Unrepeatable
+from .running import told
 from .shrink import contradiction, replay, shrunk
 
 LENGTH = 60
@@ -153,7 +154,7 @@ def walk(
     """
     with Namespace() as namespace, Diag() as diag, FreshPage() as page:
         run = Walk(seed, diag, page)
-        run.report.kernel, run.report.settings = namespace.kernel, namespace.settings
+        run.report.kernel, run.report.settings, run.report.profile = namespace.kernel, namespace.settings, told()
         began = shown = time.monotonic()
 
         def goes_on() -> bool:

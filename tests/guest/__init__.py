@@ -1,0 +1,1 @@
+"""The guest: another kernel, as a process."""
