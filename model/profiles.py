@@ -168,6 +168,10 @@ class Profile:
     """Whether a UDP receive buffer with anything free takes one more datagram, whatever its size. Linux 6.1 and 6.12
     do, 6.18 takes what fits, or one datagram alone.
     """
+    udp_reserves_missing: bool
+    """Whether a UDP receive buffer reserves the pages that are missing for a datagram. Linux 6.1 reserves all that the
+    datagram needs as soon as any are missing; 6.12 and 6.18 reserve what is missing.
+    """
     epoll_has_requests: bool
     """Whether epoll knows ioctl requests of its own, and says EINVAL of all others. Before Linux 6.9 it had none, and
     that was ENOTTY.
@@ -269,6 +273,7 @@ LINUX = Profile(
     acks_wait_for_calls=True,
     buffers_fill_up=True,
     udp_overruns=False,
+    udp_reserves_missing=True,
     epoll_has_requests=True,
     window_scale=10,
     buffer_descriptor=256,

@@ -49,6 +49,7 @@ CHANGES: tuple[Change, ...] = (
     Change((6, 10), "a buffer that is to be sent is filled from the next one", {"buffers_fill_up": False}),
     Change((6, 12), "a bare FIN is taken though the window is closed", {"fin_enters_closed_window": False}),
     Change((6, 12), "SO_RCVLOWAT sets no widest window", {"lowat_sets_clamp": True}),
+    Change((6, 12), "a UDP receive buffer reserves what is missing", {"udp_reserves_missing": False}),
     Change((6, 18), "a UDP receive buffer is not overrun", {"udp_overruns": True}),
     Change((6, 11), "the first window may be larger than 64 KiB", {"first_window_max": 65_535}),
 )

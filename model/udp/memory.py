@@ -77,9 +77,11 @@ def keep(udp: UdpSocket, datagram: Datagram, host: Host) -> None:
     """Charge a datagram and queue it; pages are reserved for it first."""
     datagram = as_queued(udp, datagram, host)
     size = truesize(datagram)
-    missing = size - udp.reserved
+    missing, page = size - udp.reserved, host.profile.page
+    if not host.profile.udp_reserves_missing and missing >= 0:
+        missing = size
     if missing > 0:
-        udp.reserved += -(-missing // host.profile.page) * host.profile.page
+        udp.reserved += -(-missing // page) * page
     udp.reserved -= size
     udp.rmem += size
     udp.arrived.append(datagram)

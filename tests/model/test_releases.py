@@ -17,7 +17,7 @@ def test_the_proved_release_and_newer_ones_have_its_profile(release: str) -> Non
 def test_an_older_release_is_without_every_later_change() -> None:
     expected = attrs.evolve(
         LINUX, release="6.8", epoll_has_requests=False, buffers_fill_up=False, first_window_max=65_535,
-        fin_enters_closed_window=False, lowat_sets_clamp=True, udp_overruns=True,
+        fin_enters_closed_window=False, lowat_sets_clamp=True, udp_overruns=True, udp_reserves_missing=False,
     )  # fmt: skip
     assert for_release("6.8.0-45-generic") == expected
 
