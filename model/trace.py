@@ -44,6 +44,8 @@ class CallEvent:
     answer: Answer
     rules: tuple[str, ...] = ()
     sockets: tuple[tuple[str, Observation], ...] = ()
+    accounts: tuple[tuple[str, Any], ...] = ()
+    """The accounts of each open socket in full (world/accounts.py), if the trace asks for them; not in JSON."""
     kind = "call"
 
 
@@ -81,6 +83,8 @@ class Trace:
     def __init__(self, arm: str, **header: Any) -> None:
         self.header: dict[str, Any] = {"format": "wouldblock-trace", "version": VERSION, "arm": arm, **header}
         self.events: list[Event] = []
+        self.wants_accounts = False
+        """Whether each call is to come with the accounts of every open socket."""
 
     def add(self, event: Event) -> None:
         self.events.append(event)

@@ -33,6 +33,7 @@ from model.trace import Trace
 
 from .controlling import make_fcntl
 from .namespace import Namespace
+from .page import FreshPage
 from .recorder import HOST, Recorder
 from .selecting import make_select
 from .sockets import adopt, make_socket_module
@@ -71,6 +72,8 @@ class RealNet:
         with ExitStack() as stack:
             namespace = stack.enter_context(Namespace())
             self.settings, self.kernel = namespace.settings, namespace.kernel
+            with FreshPage() as page:
+                page.turn()
             self.trace = Trace("kernel", host=HOST, kernel=self.kernel, settings=self.settings)
             stack.callback(_socket.setdefaulttimeout, _socket.getdefaulttimeout())
             _socket.setdefaulttimeout(None)  # the process's own default does not reach into the net

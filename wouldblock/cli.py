@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wouldblock import agreeing, files, guests, peerchecking, scripts, verbs
+from wouldblock import agreeing, explaining, files, guests, peerchecking, scripts, verbs
 from wouldblock.front import Front, Stop, make_text_safe
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -245,6 +245,32 @@ def agree(
         raise Stop("--only plays one sequence of each family and length: leave --sequences and --time out.")
     arm = guests.agree if guest else agreeing.agree
     return arm(sequences, seconds, seed, families or FAMILIES, lengths or LENGTHS, only, json_file)
+
+
+@cli.command(short_help="The accounts of memory behind every call of a scenario, and why it stopped.")
+@click.argument("target", metavar="FILE.py[::NAME]")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    metavar="S",
+    show_default=True,
+    help="The seed of everything random.",
+)
+@_json_option("the accounts after every row of calls, and the reasons,")
+def explain(target: str, seed: int, json_file: str | None) -> int:
+    """The accounts of memory behind every call of a scenario, and why it stopped where it did.
+
+    The scenario runs on the model. After each call: what is charged to the send and the receive buffer of each socket,
+    in which buffers, what is in flight, and how much the windows take. After a send that took less than it was given,
+    or nothing: the reasons with their numbers. Calls that are alike and answered alike are one row.
+
+    \b
+    Examples:
+      wouldblock explain examples/model/byte_by_byte.py
+      wouldblock explain examples/filling.py::all_at_once --json accounts.json
+    """
+    return explaining.explain(target, seed, json_file)
 
 
 @cli.command(short_help="Run scenarios or packet scripts on the model only.")

@@ -48,6 +48,7 @@ from ..values.segments import Buffer, Datagram, Fragment, IcmpMessage, Packet, S
 from ..waiting import epoll
 from ..waiting.interest import Epoll, Item
 from ..waiting.readiness import note_full, readiness
+from .accounts import Accounts, take_down
 from .device import Device, Waiting
 from .errors import error_arrives
 from .fragments import Reassembly
@@ -195,7 +196,10 @@ class Host:
         args = tuple(bytes(a) if isinstance(a, memoryview | bytearray) else a for a in args)
         rules = tuple(arrow.rule.name for arrow in self.trail if arrow.machine == arrow.rule.machine)
         seen = tuple((self.names[fd], self.observe(fd)) for fd in sorted(self.descriptors))
-        self.trace.add(CallEvent(self.now_ns, self.name, name, socket, args, answer, rules, seen))
+        accounts: tuple[tuple[str, Accounts], ...] = ()
+        if self.trace.wants_accounts:
+            accounts = tuple((self.names[fd], take_down(end, self)) for fd, end in sorted(self.descriptors.items()))
+        self.trace.add(CallEvent(self.now_ns, self.name, name, socket, args, answer, rules, seen, accounts))
 
     def _name(self, fd: int) -> str:
         return self.names.get(fd, "closed")

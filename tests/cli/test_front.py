@@ -22,7 +22,7 @@ from wouldblock.cli import cli
 from .conftest import Invoke, one_sentence
 
 ROOT = Path(__file__).parent.parent.parent
-VERBS = ("check", "draw", "rules", "run")
+VERBS = ("agree", "check", "draw", "explain", "rules", "run")
 SCENARIO = "def f(net):\n    net.socket.socket().close()\n"
 
 
