@@ -175,8 +175,8 @@ class End(ABC):
         assert not isinstance(answer, str)
         return self.accepted(answer, name)
 
-    def send(self, data: bytes) -> Any:
-        return self.call("send", data, 0)
+    def send(self, data: bytes, flags: int = 0) -> Any:
+        return self.call("send", data, flags)
 
     def sendto(self, data: bytes, address: tuple[str, int]) -> Any:
         return self.call("sendto", data, 0, address)
