@@ -122,6 +122,15 @@ A_FIN_LIES_BEYOND_THE_WINDOW: list[Operation] = [
 ]  # fmt: skip
 
 
+A_BUFFER_GROWS_WITH_WHAT_IT_HOLDS: list[Operation] = [
+    T, ("listen", 1, 5), T, ("connect", 2, ("of", 1)), ("accept", 1),
+    ("send", 3, 127), ("send", 2, 257_670), ("send", 3, 4000), ("sendmore", 3, 65_482), ("recv", 3, 300_000),
+    ("send", 3, 124_873), ("send", 3, 63_158), ("recv", 2, 300_000), ("send", 3, 15_876), ("sendmore", 3, 536),
+    ("recv", 3, 300_000), ("recv", 2, 114_873), ("send", 3, 10_000), ("send", 2, 10), ("send", 3, 65_482),
+    ("send", 3, 536), ("send", 2, 10_000), ("send", 2, 209_210), ("send", 3, 1000),
+]  # fmt: skip
+
+
 def _in_each_other(most: int) -> list[Operation]:
     """As many epolls, each of which watches the next, from the inside out."""
     chain = [("add_to", n, ("epoll", n + 1), EPOLLIN) for n in range(most - 1, 0, -1)]
@@ -146,6 +155,6 @@ DIRECTED: tuple[list[Operation], ...] = (
     LOOKING_AND_ODD_CALLS, ODD_DATAGRAMS, THE_SAME_PAIR_TWICE, TWO_BEGIN_TO_LISTEN, GIVEN_UP_WHILE_CONNECTING,
     RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE,
     A_FIN_FINDS_NO_MEMORY, A_FIN_LIES_BEYOND_THE_WINDOW, A_RESET_IS_CHALLENGED, A_SILENT_PEER_IS_ASKED,
-    A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM,
+    A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM, A_BUFFER_GROWS_WITH_WHAT_IT_HOLDS,
     A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, TWO_EPOLLS_FOR_ONE_SOCKET,
 )  # fmt: skip
