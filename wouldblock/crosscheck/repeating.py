@@ -2,9 +2,9 @@
 
 The kernel is far more deterministic than its reputation, but some of what it does hangs on microseconds: whether a run
 of segments waits for one more acknowledgement is decided by measured round trips. So a sequence that differs is played
-again, on fresh sockets, in turns at the same pace and as fast as the kernel goes. If the kernel shows the same at every
-step each time, the model is wrong. If it does not agree with itself, no model could have foretold it: the sequence is
-counted apart, with what differed, and is left there.
+again, on fresh sockets and at the same pace. If the kernel shows the same at every step each time, the model is wrong.
+If it does not agree with itself, no model could have foretold it: the sequence is counted apart, with what differed,
+and is left there.
 
 A sequence that is equal is never played again. What a rule gets wrong, it gets wrong each time.
 
@@ -19,7 +19,6 @@ from model.values.observation import Observation
 
 from .operations import Operation
 from .pair import Pair, Step
-from .recording import record
 
 if TYPE_CHECKING:
     from .walk import Walk
@@ -35,8 +34,7 @@ def repeats(steps: list[Step], run: Walk) -> bool:
     """Whether the kernel shows what it showed in these steps as often as it is asked."""
     operations = [step.op for step in steps]
     first = named([(step.kernel, step.kernel_seen) for step in steps])
-    paces = (_again, _alone)
-    return all(paces[at % 2](operations, run) == first for at in range(TIMES - 1))
+    return all(_again(operations, run) == first for _ in range(TIMES - 1))
 
 
 def _again(operations: list[Operation], run: Walk) -> list[Shown]:
@@ -59,16 +57,6 @@ def _again(operations: list[Operation], run: Walk) -> list[Shown]:
 def named(shown: list[Shown]) -> list[Shown]:
     """What was shown, with ports that the system drew by the order in which they show."""
     return _Names().over(shown)
-
-
-def _alone(operations: list[Operation], run: Walk) -> list[Shown]:
-    """The same without the model between the calls: some ten times as fast."""
-    from .walk import home_address
-
-    if run.page is None:
-        return _again(operations, run)
-    run.number += 1
-    return named([(each.answer, each.seen) for each in record(operations, home_address(run.number), run.page)])
 
 
 class _Names:
