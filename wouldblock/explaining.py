@@ -130,6 +130,11 @@ def _bytes(event: CallEvent) -> int:
 
 def why(accounts: Accounts) -> Iterator[str]:
     """The reasons that a sender was stopped, one sentence each, from the program's side to the peer's."""
+    if accounts.full_at >= accounts.sndbuf > accounts.wmem:
+        yield (
+            f"the send buffer was charged {accounts.full_at:,} bytes of {accounts.sndbuf:,} when the send stopped; "
+            f"{accounts.full_at - accounts.wmem:,} of them were free again when it returned"
+        )
     for holdup in accounts.holdups:
         yield _SENTENCES[holdup.reason](holdup, accounts)
     if any(holdup.reason is Reason.PEER_WINDOW for holdup in accounts.holdups) and accounts.peer:

@@ -177,6 +177,8 @@ class Tcb(Endpoint):
     """End of the last segment smaller than the MSS (Minshall's variant of Nagle's algorithm)."""
     unsent: deque[OutBuffer] = attrs.Factory(deque)
     unacked: deque[OutBuffer] = attrs.Factory(deque)
+    full_at: int = 0
+    """What was charged to the send buffer when a send found it full last (world/accounts.py tells it; no rule asks)."""
     ran_full: bool = False
     """Whether a send or a poll found the send buffer full since it last had room (SOCK_NOSPACE)."""
     has_news: bool = False

@@ -228,7 +228,7 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
             copied = memory.copy_in(tcb, tail, view[taken : taken + room], host)
         if not copied:
             if not memory.has_room(tcb):
-                tcb.ran_full = True
+                tcb.ran_full, tcb.full_at = True, tcb.wmem
                 if taken:
                     if tcb.unsent:
                         _mark(tcb)

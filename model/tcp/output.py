@@ -101,13 +101,13 @@ def push_pending(
         last = len(tcb.unsent) == 1
         if segments == 1:
             small = last and not buffer.fin and length < mss
-            if small and (held or (nagle and _small_unacknowledged(tcb))):
+            if small and (held or (nagle and small_unacknowledged(tcb))):
                 break
         else:
             if not (only_one or probe) and congestion.run_should_wait(tcb, buffer, longest, last, host):
                 waits = True
                 break
-            whole = corked or (nagle and _small_unacknowledged(tcb))
+            whole = corked or (nagle and small_unacknowledged(tcb))
             limit = _split_point(tcb, buffer, mss, quota, last, whole)
             if length > limit:
                 tcb.unsent.insert(1, memory.split(tcb, buffer, limit, host))
@@ -218,7 +218,8 @@ def _fill_up(tcb: Tcb, buffer: OutBuffer, size: int, host: Host) -> None:
         del tcb.unsent[1]
 
 
-def _small_unacknowledged(tcb: Tcb) -> bool:
+def small_unacknowledged(tcb: Tcb) -> bool:
+    """Whether a segment smaller than the MSS is on its way (`tcp_minshall_check`)."""
     return tcb.in_flight > 0 and tcb.snd_una < tcb.small_seq <= tcb.snd_nxt
 
 

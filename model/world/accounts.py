@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..tcp.block import Tcb
-from ..tcp.output import current_mss
+from ..tcp.output import current_mss, small_unacknowledged
 from ..udp.machine import UdpSocket
 from ..values.constants import TcpState
 
@@ -84,6 +84,8 @@ class Accounts:
     buffers: tuple[Held, ...]
     holdups: tuple[Holdup, ...]
     """Why nothing more goes in or out, from the program's side to the wire's; empty if a send would be taken and go."""
+    full_at: int = 0
+    """What was charged to the send buffer when a send found it full last; 0 if none ever did."""
     peer: tuple[int, int, int] | None = None
     """Of the other end, if it is on the same host: charged, size of its receive buffer, and bytes unread there."""
 
@@ -122,7 +124,7 @@ def _of_tcp(tcb: Tcb, host: Host) -> Accounts:
         tcb.wmem, tcb.sndbuf, tcb.rmem, tcb.rcvbuf, tcb.reserved, sum(len(each.data) for each in tcb.unsent),
         sum(len(each.data) for each in tcb.unacked), tcb.readable_bytes,
         max(tcb.snd_una + tcb.snd_wnd - tcb.snd_nxt, 0) if connected else 0, tcb.receive_window if connected else 0,
-        tuple(buffers), tuple(_holdups(tcb)) if connected else (), peer,
+        tuple(buffers), tuple(_holdups(tcb)) if connected else (), tcb.full_at, peer,
     )  # fmt: skip
 
 
@@ -143,6 +145,6 @@ def _holdups(tcb: Tcb) -> list[Holdup]:
         found.append(Holdup(Reason.PEER_WINDOW, max(left, 0), min(size, mss)))
     elif size < mss and tcb.corked:
         found.append(Holdup(Reason.CORK, size, mss))
-    elif size < mss:
+    elif size < mss and not (tcb.nodelay or tcb.nagle_waived) and small_unacknowledged(tcb):
         found.append(Holdup(Reason.NAGLE, size, mss))
     return found

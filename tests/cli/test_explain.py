@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from model import SimNet
+from model.world.accounts import take_down
 from wouldblock import scenarios
 
 from .conftest import Invoke, one_sentence
@@ -59,6 +60,31 @@ def test_the_accounts_add_up(invoke: Invoke, name: str, taken: int) -> None:
     assert payload == accounts["unacked"] + accounts["unsent"]
     assert f"takes {accounts['window_left']:,} more" in window
     assert f"charged {stopped['accounts']['s3']['rmem']:,} of the 2,304" in reader
+
+
+def test_a_buffer_that_was_full_only_during_the_call_is_told(invoke: Invoke) -> None:
+    """The send takes 2304 of 10,000 bytes; what it freed on its way out hides why."""
+    partial = next(row for row in rows(invoke, "all_at_once") if row["why"])
+    assert partial["answer"] == {"ok": 2304}
+    accounts = partial["accounts"]["s2"]
+    assert accounts["wmem"] < accounts["sndbuf"] <= accounts["full_at"]
+    full, *_ = partial["why"]
+    assert full.startswith(f"the send buffer was charged {accounts['full_at']:,} bytes of 4,608 when the send stopped")
+    assert f"{accounts['full_at'] - accounts['wmem']:,} of them were free again" in full
+
+
+def test_what_nagle_does_not_hold_is_not_put_down_to_him() -> None:
+    """Three bytes wait for more because the call said MSG_MORE; nothing small is on its way."""
+    with SimNet() as net:
+        server = net.socket.create_server(("127.0.0.1", 7000))
+        near = net.socket.create_connection(("127.0.0.1", 7000))
+        near.send(b"one", net.socket.MSG_MORE)
+        host = net.world.host
+        accounts = take_down(host.descriptors[near.fileno()], host)
+        near.close()
+        server.close()
+    assert accounts.unsent == 3
+    assert accounts.holdups == ()
 
 
 def test_calls_that_are_alike_are_one_row(invoke: Invoke) -> None:
