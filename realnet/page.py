@@ -9,7 +9,7 @@ behind.
 `FreshPage.turn` sends one page more than full over a connection of its own and takes it out again at once: so the
 page begun last is held by nobody.
 
-Not here: the model's page (model/tcp/memory.py).
+Not here: the model's page (model/pages.py).
 """
 
 from __future__ import annotations

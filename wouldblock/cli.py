@@ -1,4 +1,5 @@
-"""The verbs of the command line and their options: `wouldblock check`, `agree`, `run`, `rules`, `draw`.
+"""The verbs of the command line and their options: `wouldblock check`, `agree`, `explain`, `run`, `rules`,
+`draw`.
 
 A verb checks all that it was given before it begins to work, does the work, prints, and returns an exit status
 (front.py). What is heavy to import is imported by the verb that needs it.
