@@ -745,15 +745,18 @@ class Host:
             self.fire_next()
         self.now_ns = max(self.now_ns, at_ns)
 
-    def fire_next(self) -> None:
-        """Fire the timer that is due next, or let the device send; `next_deadline` has said that there is one."""
+    def fire_next(self, late_ns: int = 0) -> None:
+        """Fire the timer that is due next, or let the device send; `next_deadline` has said that there is one.
+
+        It happens at its time, or at `late_ns` if that is later.
+        """
         departure = self._next_departure()
         if departure is not None and departure == self.next_deadline() != self._next_timer():
-            self.now_ns = max(self.now_ns, departure)
+            self.now_ns = max(self.now_ns, departure, late_ns)
             self.serve_device()
             return
         deadline, rank, number, timer = heapq.heappop(self.timers)
-        self.now_ns = max(self.now_ns, deadline)
+        self.now_ns = max(self.now_ns, deadline, late_ns)
         if rank[0] < FINE:
             self.tick_served = self.now_ns // self.profile.jiffy_ns + self.first_tick + 1
         self._fire(self.tcb(number), Timer(timer))

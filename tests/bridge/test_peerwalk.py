@@ -21,7 +21,7 @@ from wouldblock.packetscript.simulation import Simulation
 from wouldblock.peerwalk.both import on_model
 from wouldblock.peerwalk.comparing import Difference, first_difference
 from wouldblock.peerwalk.generating import generate
-from wouldblock.peerwalk.playing import ENDS, play
+from wouldblock.peerwalk.playing import ENDS, follow, play
 from wouldblock.peerwalk.report import PeerReport
 from wouldblock.peerwalk.scripting import script
 from wouldblock.peerwalk.shrinking import shrink, without
@@ -65,7 +65,7 @@ def test_the_same_segments(name: str) -> None:
         kernel = play(RunningKernel(ENDS), sequence)
     except NamespaceRefused as refusal:
         pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
-    assert play(Simulation(ENDS), sequence, kernel.moments_ns).seen == kernel.seen
+    assert follow(Simulation(ENDS), sequence, kernel).seen == kernel.seen
 
 
 EQUAL_FROM, EQUAL_SEQUENCES, STEPS = 54, 36, 16

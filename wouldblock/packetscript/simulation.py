@@ -11,7 +11,7 @@ Not here: UDP and ICMP beyond what the model has words for, IPv6, epoll.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import attrs
@@ -42,6 +42,8 @@ _DESCRIPTOR, _TRAILER, _SMALL_HEAD = 256, 320, 576
 the smallest head of a buffer, as `SO_MEMINFO` shows them.
 """
 
+LATE_TICKS = 3
+"""So late at most do the kernel's timers go off on a machine that has enough to do, in ticks; none is early."""
 UNKNOWN = {"fackets", "last_ack_sent", "rcv_rtt", "rcv_space", "flags"}
 """Fields of the first 104 bytes that the model does not count."""
 BEYOND_104: dict[str, Callable[[Tcb], int]] = {
@@ -72,6 +74,8 @@ class Simulation:
         self._waking: list[ModelAttempt] = []
         self.fired_ns = -SECOND
         """When a timer fired last."""
+        self.others_ns: Sequence[int] = ()
+        """When another arm sent something by itself: a timer that was due up to `LATE_TICKS` before fires then."""
 
     def __enter__(self) -> Simulation:
         return self
@@ -98,12 +102,16 @@ class Simulation:
             return False
         if deadline == min(due):
             with _as_missing():
-                self.host.fire_next()
+                self.host.fire_next(self._as_late_as_others(deadline, until))
             self.fired_ns = self.now_ns
         else:
             self.host.sleep_until(min(due))
             self._waking = [each for each in self._waking if each.wake_ns is None or each.wake_ns > self.host.now_ns]
         return True
+
+    def _as_late_as_others(self, deadline: int, until: int) -> int:
+        latest = min(until, deadline + LATE_TICKS * LINUX.jiffy_ns)
+        return next((ns + START_NS for ns in self.others_ns if deadline <= ns + START_NS <= latest), deadline)
 
     # -------------------------------------------------------------------------------------------------------- calling
 

@@ -10,7 +10,6 @@ Not here: many sequences (walking.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence as Ordered
 from itertools import pairwise
 from random import Random
 
@@ -22,7 +21,7 @@ from wouldblock.packetscript.kernel import RunningKernel
 from wouldblock.packetscript.simulation import Simulation
 
 from .comparing import Difference, first_difference
-from .playing import ENDS, Play, play
+from .playing import ENDS, Play, follow, play
 from .steps import Sequence
 
 LATE_NS = LINUX.jiffy_ns
@@ -55,11 +54,14 @@ class Trial:
     doubtful: bool
 
 
-def on_model(sequence: Sequence, moments_ns: Ordered[int] = ()) -> tuple[Play, Counter[Arrow]]:
-    """What the model shows, and the arrows that fired. Raises `Beyond` where it has no answer."""
+def on_model(sequence: Sequence, kernel: Play | None = None) -> tuple[Play, Counter[Arrow]]:
+    """What the model shows, at the moments of `kernel` if given, and the arrows that fired.
+
+    Raises `Beyond` where it has no answer.
+    """
     arm = Simulation(ENDS)
     trail = arm.host.trail = _Counted()
-    played = play(arm, sequence, moments_ns)
+    played = play(arm, sequence) if kernel is None else follow(arm, sequence, kernel)
     trail.clear()
     return played, trail.fired
 
@@ -67,7 +69,7 @@ def on_model(sequence: Sequence, moments_ns: Ordered[int] = ()) -> tuple[Play, C
 def trial(sequence: Sequence) -> Trial:
     """Play it. Raises `Beyond` where the model has no answer, and `realnet.NamespaceRefused`."""
     kernel = play(RunningKernel(ENDS), sequence)
-    model, fired = on_model(sequence, kernel.moments_ns)
+    model, fired = on_model(sequence, kernel)
     found = first_difference(sequence, model.seen, kernel.seen)
     return Trial(model, kernel, fired, found, found is not None and _doubtful(sequence, model, kernel))
 
@@ -79,6 +81,6 @@ def _doubtful(sequence: Sequence, model: Play, kernel: Play) -> bool:
     for _ in range(VARIANTS):
         moments = [at_ns + dice.randrange(UNKNOWN_NS) for at_ns in kernel.moments_ns]
         assert all(one < two for one, two in pairwise(moments))
-        if on_model(sequence, moments)[0].seen != model.seen:
+        if on_model(sequence, attrs.evolve(kernel, moments_ns=moments))[0].seen != model.seen:
             return True
     return False

@@ -2,8 +2,10 @@
 
 Segments are noted with the step after which they left. Each step has its moment, which the kernel's arm meets as well
 as it can, a fraction of a millisecond late. The model then makes the step at the very moment when the kernel was seen
-to make it, so that both measure the same round trips. A play says by how much the latest step was late, and how soon
-after a timer of the model's one was made: too soon, and the kernel's may not have fired yet.
+to make it, so that both measure the same round trips; and a timer of the model's that is due shortly before the kernel
+sent something by itself goes off at that moment, because the kernel's may be a tick late or two. A play says by how
+much the latest step was late, and how soon after a timer of the model's one was made: too soon, and the kernel's may
+not have fired yet.
 
 Not here: comparing (comparing.py).
 """
@@ -12,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Ordered
 from errno import errorcode
-from itertools import zip_longest
 
 import attrs
 
@@ -59,6 +60,8 @@ class Player:
         """How soon after a timer of the model's a step was made."""
         self.moments: list[int] = []
         """When each step was made: when its segment arrived, or the first that it led to left."""
+        self.unasked: list[int] = []
+        """When each segment left that nothing but time led to."""
         self.packets: list[Packet] = []
         """What the party sent in the last step, as the language writes it."""
         arm.command(STAMPS.format(int(stamps)))
@@ -79,6 +82,7 @@ class Player:
         until_ns = self.at_ns + shift_ns if moment_ns is None else moment_ns
         while self.arm.step(until_ns):
             pass
+        self.unasked += [at_ns for at_ns, _ in self.arm.captured]
         if isinstance(self.arm, Simulation):
             self.nearest_ns = min(self.nearest_ns, until_ns - self.arm.fired_ns)
         return self._sent()
@@ -132,27 +136,38 @@ class Player:
 
 @attrs.frozen
 class Play:
-    """A sequence that was played: what each step showed, when it was made, how late the latest was, and how near to a
-    timer of the model's the nearest.
+    """A sequence that was played: what each step showed, when it was made, when segments left that only time led to,
+    how late the latest step was, and how near to a timer of the model's the nearest.
     """
 
     seen: list[Seen]
     moments_ns: list[int]
+    unasked_ns: list[int]
     late_ns: int
     nearest_ns: int
 
 
-def play(arm: Arm, sequence: Sequence, moments_ns: Ordered[int] = ()) -> Play:
-    """`sequence` on an arm that was not entered yet, each step at its own time or at the moment that is given."""
+def play(arm: Arm, sequence: Sequence) -> Play:
+    """`sequence` on an arm that was not entered yet, each step at its own time."""
+    return _play(arm, sequence, [None] * len(sequence.steps))
+
+
+def follow(arm: Simulation, sequence: Sequence, other: Play) -> Play:
+    """`sequence` on the model, each step at its moment in `other`, which was of the same sequence."""
+    arm.others_ns = tuple(other.unasked_ns)
+    return _play(arm, sequence, other.moments_ns)
+
+
+def _play(arm: Arm, sequence: Sequence, moments_ns: Ordered[int | None]) -> Play:
     with arm:
         player = Player(arm, sequence.fd, sequence.stamps)
         seen = []
-        for step, moment_ns in zip_longest(sequence.steps, moments_ns):
+        for step, moment_ns in zip(sequence.steps, moments_ns, strict=True):
             action = step.action
             waited = player.wait(step.gap_ms, moment_ns)
             made = player.make(step, action)
             seen.append(attrs.evolve(made, sent=(BEFORE, *waited, AFTER, *made.sent)))
-        return Play(seen, player.moments, player.late_ns, player.nearest_ns)
+        return Play(seen, player.moments, player.unasked, player.late_ns, player.nearest_ns)
 
 
 def _shown(reply: Reply | Block) -> str:
@@ -170,4 +185,4 @@ def _told(value: object) -> object:
     return f"{len(value)} bytes" if isinstance(value, bytes) else value
 
 
-__all__ = ["ENDS", "Play", "Player", "Seen", "Spoilt", "play"]
+__all__ = ["ENDS", "Play", "Player", "Seen", "Spoilt", "follow", "play"]
