@@ -116,7 +116,9 @@ class Profile:
     """After so many days of silence a timestamp is not old any more, but its clock may have wrapped (TCP_PAWS_WRAP)."""
 
     run_max: int
-    """Bytes that a run of segments should hold on loopback (gso_max_size less header room)."""
+    """Most bytes that a run of segments should hold on loopback: gso_max_size, 65,536, less the room for all headers
+    and one (MAX_TCP_HEADER, 192 bytes in this kernel).
+    """
     packet_max: int
     """Payload from which on loopback cuts a run into its segments (gso_max_size less the headers)."""
 
@@ -251,7 +253,7 @@ LINUX = Profile(
     ecn_fallback=True,
     timestamps=True,
     paws_days=24,
-    run_max=65215,
+    run_max=65343,
     packet_max=65536 - 66,
     tcp_rmem=(4096, 131072, 33554432),
     tcp_wmem=(4096, 16384, 4194304),

@@ -131,6 +131,13 @@ A_BUFFER_GROWS_WITH_WHAT_IT_HOLDS: list[Operation] = [
 ]  # fmt: skip
 
 
+A_RUN_IS_AS_LONG_AS_A_PACKET: list[Operation] = [
+    T, ("setsockopt", 1, SOL_SOCKET, SO_RCVBUF, 32_640), ("listen", 1, 5), T, ("connect", 2, ("of", 1)),
+    ("send", 2, 100_000), ("accept", 1), ("recv", 3, 300_000), ("recv", 3, 300_000),
+]  # fmt: skip
+"""Segments of which four are a few bytes shorter than the longest run (`Profile.run_max`)."""
+
+
 def _in_each_other(most: int) -> list[Operation]:
     """As many epolls, each of which watches the next, from the inside out."""
     chain = [("add_to", n, ("epoll", n + 1), EPOLLIN) for n in range(most - 1, 0, -1)]
@@ -156,5 +163,6 @@ DIRECTED: tuple[list[Operation], ...] = (
     RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE,
     A_FIN_FINDS_NO_MEMORY, A_FIN_LIES_BEYOND_THE_WINDOW, A_RESET_IS_CHALLENGED, A_SILENT_PEER_IS_ASKED,
     A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM, A_BUFFER_GROWS_WITH_WHAT_IT_HOLDS,
+    A_RUN_IS_AS_LONG_AS_A_PACKET,
     A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, TWO_EPOLLS_FOR_ONE_SOCKET,
 )  # fmt: skip
