@@ -105,6 +105,7 @@ def disconnect(tcb: Tcb, host: Host) -> None:
     tcb.quick = tcb.pingpong = tcb.ato_ns = tcb.last_segment_size = 0
     tcb.rcv_mss = 88
     tcb.last_received_ns = -(1 << 60)
+    tcb.ts_recent, tcb.ts_recent_ns = 0, None
     tcb.remote = (tcb.remote[0], 0)
     if not tcb.ip_bound:
         tcb.local = (ANY, tcb.local[1])

@@ -94,7 +94,7 @@ def active_open(tcb: Tcb, host: Host) -> None:
     bound_mss(tcb)
     tcb.advertised_mss = tcb.path_mss
     first_rcv_mss(tcb)
-    initial_window(tcb, tcb.advertised_mss, profile)
+    initial_window(tcb, tcb.advertised_mss - (tcb.option_bytes if timestamps.knows_peer(tcb) else 0), profile)
     tcb.scale_offered = tcb.rcv_scale
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = 0
     timestamps.offer(tcb, host)

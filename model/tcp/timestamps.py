@@ -47,6 +47,11 @@ def offer(tcb: Tcb, host: Host) -> None:
         tcb.clock_offset = host.hashed(tcb.local[0], tcb.remote[0])
 
 
+def knows_peer(tcb: Tcb) -> bool:
+    """Whether a timestamp of the peer's was noted, or left by a connection that rested (`ts_recent_stamp`)."""
+    return tcb.ts_recent_ns is not None
+
+
 def agree(tcb: Tcb, segment: Segment, host: Host) -> None:
     """The peer's SYN says whether it has timestamps; the first is noted. They cost room in every segment."""
     tcb.timestamps = host.profile.timestamps and segment.timestamps is not None

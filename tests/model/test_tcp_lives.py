@@ -251,6 +251,26 @@ def test_the_pair_that_rests_may_connect_anew(net: Net) -> None:
 
 
 @on_both_arms
+def test_who_takes_the_place_of_one_at_rest_leaves_room_for_timestamps_in_the_first_window(net: Net) -> None:
+    """The peer's clock is known from before: 65,495 less 12 bytes."""
+    rested(net, first="client")
+    client = bound(net)
+    client.connect()
+    assert net.sent(windows=True)[0] == "client > server: S 0:1(0) win 65483 <mss 65495,wscale 10>"
+
+
+@on_both_arms
+def test_who_was_reset_knows_the_peers_clock_no_more(net: Net) -> None:
+    listener, client = listening(net), net.tcp("client")
+    client.connect()
+    listener.close()
+    net.sent()
+    assert client.connect() == "ECONNRESET"
+    client.connect()
+    assert [line.split("win ")[1].split()[0] for line in net.sent(windows=True)] == ["65495", "0"]
+
+
+@on_both_arms
 def test_a_new_syn_ends_the_other_ends_rest(net: Net) -> None:
     """RFC 9293 §3.10.7.4, first, and §3.6.1: with a higher sequence number, or a later timestamp, it goes to the
     listener (tcp_timewait_state_process, TCP_TW_SYN).
