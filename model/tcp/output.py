@@ -441,6 +441,7 @@ def answer_now(tcb: Tcb, host: Host) -> None:
 def send_probe(tcb: Tcb, host: Host) -> None:
     """Send a segment from before the peer's window, which must be answered (`tcp_xmit_probe_skb`)."""
     window = advertise_window(tcb, host)
+    _settle_ack(tcb, host)
     host.transmit(bare(tcb, host, tcb.snd_una - 1, _ACK, window, _sack(tcb)))
 
 

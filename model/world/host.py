@@ -253,7 +253,7 @@ class Host:
         child = self.new_tcb()
         child.local, child.remote, child.listener = segment.dst, segment.src, listener.number
         child.rcvbuf, child.rcvbuf_locked = listener.rcvbuf, listener.rcvbuf_locked
-        child.window_clamp = listener.window_clamp
+        child.window_clamp, child.window_ratio = listener.window_clamp, listener.window_ratio
         child.write_seq = self.next_iss
         self.connections[child.local, child.remote] = child.number
         return child
@@ -733,11 +733,20 @@ class Host:
                 found.append((number, Timer(timer)))
         return found
 
-    def fire_early(self, number: int, timer: Timer) -> None:
-        """Fire one timer now, whatever its deadline; nothing happens if it was stopped meanwhile."""
-        end = self.endpoints.get(number)
-        if isinstance(end, Tcb) and end.timers[timer] is not None:
-            self._fire(end, timer)
+    def fire_early(self, timers: Iterable[tuple[int, Timer]]) -> None:
+        """Fire timers, as (endpoint, timer), now, whatever their deadlines; those of one tick together. One that was
+        stopped meanwhile does nothing.
+        """
+        before: int | None = None
+        for number, timer in timers:
+            end = self.endpoints.get(number)
+            deadline = end.timers[timer] if isinstance(end, Tcb) else None
+            if isinstance(end, Tcb) and deadline is not None:
+                if before not in (None, deadline):
+                    self._deliver_all()
+                before = deadline
+                self._fire(end, timer)
+        self._deliver_all()
 
     def sleep_until(self, at_ns: int) -> None:
         """Let time pass; timers fire in order of their deadlines, first set first."""
@@ -746,9 +755,10 @@ class Host:
         self.now_ns = max(self.now_ns, at_ns)
 
     def fire_next(self, late_ns: int = 0) -> None:
-        """Fire the timer that is due next, or let the device send; `next_deadline` has said that there is one.
+        """Fire what is due next, or let the device send; `next_deadline` has said that there is something.
 
-        It happens at its time, or at `late_ns` if that is later.
+        It happens at its time, or at `late_ns` if that is later. All timers of a tick fire before anything that they
+        send arrives (TIMER_SOFTIRQ is served before NET_RX_SOFTIRQ).
         """
         departure = self._next_departure()
         if departure is not None and departure == self.next_deadline() != self._next_timer():
@@ -757,9 +767,14 @@ class Host:
             return
         deadline, rank, number, timer = heapq.heappop(self.timers)
         self.now_ns = max(self.now_ns, deadline, late_ns)
-        if rank[0] < FINE:
+        of_wheel = rank[0] < FINE
+        if of_wheel:
             self.tick_served = self.now_ns // self.profile.jiffy_ns + self.first_tick + 1
         self._fire(self.tcb(number), Timer(timer))
+        while of_wheel and self._next_timer() == deadline and self.timers[0][1][0] < FINE:
+            _, _, number, timer = heapq.heappop(self.timers)
+            self._fire(self.tcb(number), Timer(timer))
+        self._deliver_all()
 
     def _fire(self, tcb: Tcb, timer: Timer) -> None:
         tcb.timers[timer] = tcb.places[timer] = None
@@ -773,7 +788,6 @@ class Host:
                 REQUEST.fire(self.trail, RequestEvent.TIMEOUT, tcb, self)
         else:
             TCP.offer(self.trail, event, tcb, self)
-        self._deliver_all()
 
     def crash(self) -> None:
         """Lose everything: sockets, connections, timers. Nothing is sent."""

@@ -138,6 +138,19 @@ A_RUN_IS_AS_LONG_AS_A_PACKET: list[Operation] = [
 """Segments of which four are a few bytes shorter than the longest run (`Profile.run_max`)."""
 
 
+A_LISTENER_HAD_A_PEER: list[Operation] = [
+    *CONNECTED, ("send", 3, 200_000), ("recv", 2, 300_000), ("send", 2, 1), ("close", 3), ("connect", 2, ("of", 1)),
+    ("close", 1), ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 200_000), ("bind", 2, PORT), ("listen", 2, 5), T,
+    ("connect", 4, ("of", 2)), ("send", 4, 300_000), ("accept", 2), ("recv", 5, 300_000),
+]  # fmt: skip
+"""What it learnt of the memory that payload takes holds for its children."""
+TWO_PROBES_ON_ONE_TICK: list[Operation] = [
+    *CONNECTED, ("send", 3, 116_184), ("setsockopt", 2, SOL_SOCKET, SO_SNDBUF, 1),
+    ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 1000), ("send", 3, 300_000), ("sendmore", 2, 43_936), ("pause", 250),
+]  # fmt: skip
+"""Both leave before either arrives."""
+
+
 def _in_each_other(most: int) -> list[Operation]:
     """As many epolls, each of which watches the next, from the inside out."""
     chain = [("add_to", n, ("epoll", n + 1), EPOLLIN) for n in range(most - 1, 0, -1)]
@@ -163,6 +176,6 @@ DIRECTED: tuple[list[Operation], ...] = (
     RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE,
     A_FIN_FINDS_NO_MEMORY, A_FIN_LIES_BEYOND_THE_WINDOW, A_RESET_IS_CHALLENGED, A_SILENT_PEER_IS_ASKED,
     A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM, A_BUFFER_GROWS_WITH_WHAT_IT_HOLDS,
-    A_RUN_IS_AS_LONG_AS_A_PACKET,
+    A_RUN_IS_AS_LONG_AS_A_PACKET, A_LISTENER_HAD_A_PEER, TWO_PROBES_ON_ONE_TICK,
     A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, TWO_EPOLLS_FOR_ONE_SOCKET,
 )  # fmt: skip

@@ -312,8 +312,7 @@ class Pair:
         asked: tuple[Choice, ...] = ()
         if timers is not None:
             asked = (TIMER_HAS_FIRED,)
-            for number, timer in timers[0]:
-                host.fire_early(number, timer)
+            host.fire_early(timers[0])
         host.now_ns = max(began, host.now_ns)  # a timer within the last step was let fire on its tick, which is later
         arrows = list(host.trail)
         try:
@@ -326,8 +325,7 @@ class Pair:
         asked += tuple(choice for choice, *_ in host.asked if choice not in UNSEEN)
         if timers is not None and timers[1]:
             host.trail.clear()
-            for number, timer in timers[1]:
-                host.fire_early(number, timer)
+            host.fire_early(timers[1])
             arrows += host.trail
         mine = tuple(arm.observe())
         wrong_pair = self._compare(op, arm, answer, got, seen, mine)
