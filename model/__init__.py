@@ -16,10 +16,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .simnet.errors import BlockingNotModelled
     from .simnet.net import SimNet
+    from .waiting.scheduling import Deadlock
 
-__all__ = ["BlockingNotModelled", "SimNet"]
+__all__ = ["Deadlock", "SimNet"]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,8 +27,8 @@ def __getattr__(name: str) -> Any:
         from .simnet.net import SimNet
 
         return SimNet
-    if name == "BlockingNotModelled":
-        from .simnet.errors import BlockingNotModelled
+    if name == "Deadlock":
+        from .waiting.scheduling import Deadlock
 
-        return BlockingNotModelled
+        return Deadlock
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -43,8 +43,9 @@ TIMER_HAS_FIRED = Choice(
     "timer_has_fired",
     "real time passed between two calls and the deadline of a kernel timer lies in that interval, to within its tick",
 )
+NEXT_THREAD = Choice("next_thread", "of the threads that could run, a system may let any go on (sched(7))")
 
-CHOICES = (EPHEMERAL_PORT, SECRET, INITIAL_SEQUENCE, TIMER_HAS_FIRED)
+CHOICES = (EPHEMERAL_PORT, SECRET, INITIAL_SEQUENCE, TIMER_HAS_FIRED, NEXT_THREAD)
 
 
 class Policy(Protocol):

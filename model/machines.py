@@ -31,15 +31,16 @@ from .udp import assembling as udp_assembling
 from .udp import calls as udp_calls
 from .udp import icmp as udp_icmp
 from .udp.machine import UDP
-from .waiting import epoll
+from .waiting import epoll, scheduling
 from .waiting.interest import EPOLL
+from .waiting.scheduling import THREAD
 
-MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, SOCKET, UDP, DESCRIPTOR, EPOLL)
+MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, SOCKET, UDP, DESCRIPTOR, EPOLL, THREAD)
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (
     options, calls, handshake, requests, paws, acceptance, acknowledging, recovery, timeouts, text, ecn, answering,
-    resting, timers, keepalive, icmp, udp_assembling, udp_calls, udp_icmp, epoll,
+    resting, timers, keepalive, icmp, udp_assembling, udp_calls, udp_icmp, epoll, scheduling,
 )  # fmt: skip
 """The modules whose import declares rules."""
 

@@ -14,23 +14,25 @@ Here `net.socket` and `net.selectors` are the standard library's own source exec
 `select` with a recorder in between, `net.fcntl` is the real one recorded, `net.time` *is* the real one: a call that
 waits, waits, and one that can never end hangs.
 
-Everything happens in the thread that entered. Sockets left open are closed on the way out; then the thread is back
-where it was.
+Threads of `net.threading` are threads of the machine's own that take turns (baton.py). Sockets left open are closed on
+the way out; then the thread that entered is back where it was.
 
-Not here: further hosts, wires, threads.
+Not here: further hosts, wires.
 """
 
 from __future__ import annotations
 
 import _socket
-import time
 from contextlib import ExitStack
 from types import ModuleType
 from typing import Any, NoReturn
 
+from model.guests.modules import join_all, make_threading
 from model.stdlib import fresh
 from model.trace import Trace
 
+from .baton import Nap
+from .clock import make_time
 from .controlling import make_fcntl
 from .namespace import Namespace
 from .page import FreshPage
@@ -38,9 +40,8 @@ from .recorder import HOST, Recorder
 from .selecting import make_select
 from .sockets import adopt, make_socket_module
 
-_INSIDE = ("socket", "select", "selectors", "fcntl", "time", "trace", "settings", "kernel")
+_INSIDE = ("socket", "select", "selectors", "fcntl", "time", "threading", "queue", "trace", "settings", "kernel")
 _LATER = {
-    "threading": "guest threads are not there yet: write the scenario with non-blocking sockets",
     "wire": "a wire that can be held is not there yet: the only link is the loopback",
 }
 
@@ -57,13 +58,16 @@ class RealNet:
     selectors: ModuleType
     fcntl: ModuleType
     time: ModuleType
+    threading: ModuleType
+    queue: ModuleType
     trace: Trace
     settings: dict[str, str]
     """The settings of the namespace, by sysctl name."""
     kernel: str
     """The running kernel's release."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
         self._stack: ExitStack | None = None
 
     def __enter__(self) -> RealNet:
@@ -77,9 +81,12 @@ class RealNet:
             self.trace = Trace("kernel", host=HOST, kernel=self.kernel, settings=self.settings)
             stack.callback(_socket.setdefaulttimeout, _socket.getdefaulttimeout())
             _socket.setdefaulttimeout(None)  # the process's own default does not reach into the net
-            recorder = Recorder(namespace, self.trace)
+            recorder = Recorder(namespace, self.trace, self.seed)
             stack.callback(recorder.close_all)
-            self.select, self.fcntl, self.time = make_select(recorder), make_fcntl(recorder), time
+            stack.callback(recorder.guests.end_all)
+            self._guests, self._recorder = recorder.guests, recorder
+            self.select, self.fcntl, self.time = make_select(recorder), make_fcntl(recorder), make_time(recorder)
+            self.threading, self.queue = make_threading(recorder.guests, self.time)
             self.selectors = fresh("selectors", {"select": self.select})
             self.socket = fresh("socket", {"_socket": make_socket_module(recorder), "selectors": self.selectors})
             adopt(self.socket, recorder)
@@ -87,10 +94,26 @@ class RealNet:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         stack, self._stack = self._stack, None
         if stack is not None:
-            stack.close()
+            with stack:
+                if kind is None:
+                    self.join_threads()
+
+    def waiting(self) -> dict[str, str]:
+        """Which threads wait, by name, and in which call: ``{"server": "accept() on s1"}``."""
+        return self._guests.waiting()
+
+    @property
+    def naps(self) -> list[Nap]:
+        """How threads that waited in a call were seen to sleep in the kernel, in order."""
+        return self._guests.naps
+
+    def join_threads(self) -> None:
+        """Wait for all threads that a program would wait for before it ends: those that are no daemons."""
+        join_all(self.threading)
+        self._recorder.observe()
 
     def host(self, name: str) -> NoReturn:
         """A further host of the same net; not there yet."""

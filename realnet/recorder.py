@@ -24,6 +24,7 @@ from __future__ import annotations
 import _socket
 import errno
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -32,10 +33,12 @@ from typing import Any, Protocol
 
 import attrs
 
+from model.choices import Seeded
 from model.trace import CallEvent, Trace
 from model.values.observation import Observation
 from model.values.results import Answer, Done, Fail
 
+from .baton import Baton
 from .namespace import Namespace
 from .observe import Observer
 
@@ -63,13 +66,15 @@ class Known:
 class Recorder:
     """Names the sockets of one net, observes them and writes the trace. It records only while `recording`."""
 
-    def __init__(self, namespace: Namespace, trace: Trace) -> None:
+    def __init__(self, namespace: Namespace, trace: Trace, seed: int = 0) -> None:
         self.namespace, self.trace = namespace, trace
         self.recording = False
         self.default_timeout: float | None = None
         """The timeout of new sockets of this net, in seconds."""
         self._began_ns = 0
+        self.guests = Baton(Seeded(seed), trace.events)
         self._observer = Observer()
+        self._looking = threading.Lock()
         self._known: dict[int, Known] = {}
         self._epolls: dict[int, tuple[str, weakref.ref[Closing]]] = {}
         self._made = self._epolls_made = 0
@@ -79,6 +84,7 @@ class Recorder:
     def start(self) -> None:
         """Record from now on; the trace's time begins here."""
         self._began_ns = time.monotonic_ns()
+        self.guests.began_ns = self._began_ns
         self.recording = True
 
     def ask(
@@ -96,21 +102,42 @@ class Recorder:
         `tidy` is asked only behind the call, so that it is the real function that complains of its arguments. `shown`
         turns the value that comes back into what the trace shows.
         """
-        try:
-            value = function(*given)
-        except OSError as error:
-            number = _errno(call, error)
-            if number:
-                self.add(call, socket, tidy(*given), Fail(number))
-            raise
-        self.add(call, socket, tidy(*given), Done(shown(value)))
+        self.step()
+        before = len(self.trace.events)
+        with self.guests.in_call(_in_words(call, socket)) as answered:
+            try:
+                value = function(*given)
+            except OSError as error:
+                at = None if answered() else before
+                number = _errno(call, error)
+                if number:
+                    self.add(call, socket, tidy(*given), Fail(number), at)
+                raise
+            at = None if answered() else before
+            self.add(call, socket, tidy(*given), Done(shown(value)), at)
         return value
 
-    def add(self, call: str, socket: str | None, args: tuple[Any, ...], answer: Answer) -> None:
-        """Record a call that has just answered."""
+    def step(self) -> None:
+        """A thread is about to make a call. Who was woken by the call before finishes first, and then another thread
+        may be let before this one.
+        """
+        if self.guests.alone or not self.recording:
+            return
+        self.observe()
+        self.guests.step()
+
+    def observe(self) -> None:
+        """Let everybody who was woken finish; the calls since the last look then show what can be seen now."""
+        self.guests.observe(self._seen)
+
+    def add(
+        self, call: str, socket: str | None, args: tuple[Any, ...], answer: Answer, at: int | None = None
+    ) -> None:  # fmt: skip
+        """Record a call that has just answered, at the end or, in front of what its waking of others led to, `at`."""
         if self.recording:
             now_ns = time.monotonic_ns() - self._began_ns
-            self.trace.add(CallEvent(now_ns, HOST, call, socket, args, answer, (), self._seen()))
+            event = CallEvent(now_ns, HOST, call, socket, args, answer, (), self._seen())
+            self.trace.events.insert(len(self.trace.events) if at is None else at, event)
 
     @contextmanager
     def unrecorded(self) -> Iterator[None]:
@@ -123,8 +150,9 @@ class Recorder:
 
     def _seen(self) -> tuple[tuple[str, Observation], ...]:
         while True:
-            names = [known.name for known in list(self._known.values())]
-            seen = self._observer.observe()
+            with self._looking:
+                names = [known.name for known in list(self._known.values())]
+                seen = self._observer.observe()
             if len(seen) == len(names) == len(self._known):
                 return tuple(zip(names, seen, strict=True))
             # garbage collection has just dropped a socket: look again
@@ -201,6 +229,10 @@ class Recorder:
                 _socket.socket.close(owner)
             elif _is_still(fd, known.inode):
                 os.close(fd)
+
+
+def _in_words(call: str, socket: str | None) -> str:
+    return f"{call}()" if socket is None else f"{call}() on {socket}"
 
 
 def _errno(call: str, error: OSError) -> int:

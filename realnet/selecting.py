@@ -66,6 +66,7 @@ class RecordingEpoll:
 
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
         self._fd = -1
+        self.home.step()
         self._epoll = real.epoll(sizehint, flags)
         self._fd = self._epoll.fileno()
         self.home.own_epoll(self._fd, self)

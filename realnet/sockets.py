@@ -54,6 +54,7 @@ class RecordingSocket(_socket.socket):
         home = self.home
         if fileno is None:
             home.check_here()
+            home.step()
             try:
                 super().__init__(family, type, proto)
             except OSError as error:
@@ -158,10 +159,14 @@ class RecordingSocket(_socket.socket):
         self._ask("connect", _address, super().connect, address)
 
     def connect_ex(self, address: Address, /) -> int:
-        number = super().connect_ex(address)
-        in_time = number != _EAGAIN or not super().gettimeout()
-        answer = Done(None) if number == 0 else Fail(number if in_time else _EINPROGRESS)
-        self.home.add("connect", self._name, _address(address), answer)
+        self.home.step()
+        before = len(self.home.trace.events)
+        with self.home.guests.in_call(f"connect() on {self._name}") as answered:
+            number = super().connect_ex(address)
+            at = None if answered() else before
+            in_time = number != _EAGAIN or not super().gettimeout()
+            answer = Done(None) if number == 0 else Fail(number if in_time else _EINPROGRESS)
+            self.home.add("connect", self._name, _address(address), answer, at)
         return number
 
     def shutdown(self, how: int, /) -> None:
@@ -190,12 +195,12 @@ class RecordingSocket(_socket.socket):
     # The descriptor ---------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
-        fd = super().fileno()
-        if fd < 0:
-            return
-        name = self._name
-        self.home.part(fd)
-        self.home.ask("close", name, no_arguments, super().close)
+        if super().fileno() >= 0:
+            self.home.ask("close", self._name, no_arguments, self._close)
+
+    def _close(self) -> None:
+        self.home.part(super().fileno())
+        super().close()
 
 
 def shown_address(address: Address) -> Address:
@@ -262,9 +267,12 @@ def make_socket_module(recorder: Recorder) -> ModuleType:
 
     def close(fd: int, /) -> None:
         """Close a descriptor that a socket object gave away with detach()."""
-        name = recorder.name_or_none(fd)
-        recorder.part(fd)
-        recorder.ask("close", name, no_arguments, _socket.close, fd)
+
+        def part_and_close(fd: int) -> None:
+            recorder.part(fd)
+            _socket.close(fd)
+
+        recorder.ask("close", recorder.name_or_none(fd), no_arguments, part_and_close, fd)
 
     def getdefaulttimeout() -> float | None:
         """The timeout of new sockets of this net in seconds, or None."""

@@ -40,6 +40,9 @@ NEEDED = {
     "model/world/host.py": frozenset({"hashlib"}),
     # The edge where programs look in. ioctl() fills a buffer of the caller in the machine's byte order; a dropped
     # socket is closed at once unless the simulation itself is at work further up the stack, and warns as the original.
+    # Virtual threads are greenlets, which switch where they are told to; what one waits for is read off its stack.
+    "model/simnet/greenlets.py": frozenset({"greenlet"}),
+    "model/guests/lowlevel.py": frozenset({"sys._getframe"}),
     "model/simnet/controlling.py": frozenset({"sys.byteorder"}),
     "model/simnet/kernel.py": frozenset({"sys._getframe"}),
     "model/simnet/sockets.py": frozenset({"warnings.warn"}),

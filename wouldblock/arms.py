@@ -26,11 +26,13 @@ def model(seed: int) -> Iterator[Any]:
 
 
 @contextmanager
-def kernel() -> Iterator[Any]:
-    """The running kernel in a private network namespace. Raises `Stop` where none may be made."""
+def kernel(seed: int = 0) -> Iterator[Any]:
+    """The running kernel in a private network namespace; `seed` decides which thread runs. Raises `Stop` where none may
+    be made.
+    """
     from realnet import NamespaceRefused, RealNet
 
-    with refused_in_a_sentence(NamespaceRefused), RealNet() as net:
+    with refused_in_a_sentence(NamespaceRefused), RealNet(seed) as net:
         yield net
 
 

@@ -120,6 +120,7 @@ def run(scenario: Scenario, arm: str, open_net: Callable[[], AbstractContextMana
         raised: BaseException | None = None
         try:
             returned = scenario.function(net)
+            net.join_threads()
         except (Exception, SystemExit, KeyboardInterrupt) as error:
             raised = error
         calls = tuple(net.trace.calls())

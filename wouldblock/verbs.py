@@ -19,6 +19,7 @@ import click
 
 from model.rules import ModelDefect
 from model.trace import Trace, to_json
+from model.waiting.scheduling import Deadlock
 from wouldblock import arms, files, rulebook, scenarios
 from wouldblock.front import AGREED, CONTRADICTED, UNUSABLE, Stop, screen, stderr_screen
 from wouldblock.scenarios import Run, Scenario
@@ -87,7 +88,7 @@ def check_file(target: str, seed: int, json_file: str | None) -> int:
         model = scenarios.run(scenario, "model", lambda: arms.model(seed))
         trouble = _trouble_on_the_model(scenario, model)
         if trouble is None:
-            found.append(_on_both(scenario, model))
+            found.append(_on_both(scenario, model, seed))
             kernel = found[-1].kernel
             facts.update(kernel.facts)
             print_comparison(console, found[-1])
@@ -113,13 +114,13 @@ def check_file(target: str, seed: int, json_file: str | None) -> int:
     return UNUSABLE if broken else AGREED
 
 
-def _on_both(scenario: Scenario, model: Run) -> Comparison:
+def _on_both(scenario: Scenario, model: Run, seed: int) -> Comparison:
     """The kernel's run beside the model's. A busy machine may hold a program up between two calls for so long that a
     timer of the kernel goes off, which says nothing about the model: then, and only if that was measured, it is run
     again.
     """
     for attempt in range(ATTEMPTS):
-        found = compare(scenario, model, scenarios.run(scenario, "kernel", arms.kernel))
+        found = compare(scenario, model, scenarios.run(scenario, "kernel", lambda: arms.kernel(seed)))
         held_up_ns = found.held_up_ns
         if found.equal or found.kernel.interrupted or held_up_ns < HELD_UP_NS:
             break
@@ -134,6 +135,8 @@ def _trouble_on_the_model(scenario: Scenario, model: Run) -> _Broken | None:
     match model.raised:
         case KeyboardInterrupt():
             return _Broken(scenario, f"{scenario.target} was interrupted on the model{at}.", stops=True)
+        case Deadlock():
+            return _Broken(scenario, f"{scenario.target} waits for ever: {model.raised}{at}.")
         case NotImplementedError():
             return _Broken(scenario, f"{scenario.target} needs what the model does not have yet: {model.raised}{at}.")
         case ModelDefect():

@@ -111,18 +111,7 @@ class Epoll:
             most = FD_SETSIZE - 1
         elif most < 1:
             raise ValueError(f"maxevents must be greater than 0, got {most}")
-        kernel = self._kernel
-        ready: list[tuple[int, int]] = kernel.ask("epoll_wait", fd, most)
-        if ready or wait_ns == 0:
-            return ready
-        deadline_ns = kernel.deadline(wait_ns)
-        while not ready:
-            if wait_ns < 0:
-                kernel.pass_time_blocked("epoll_wait", "readiness", deadline_ns)
-            elif not kernel.pass_time(deadline_ns):
-                break
-            kernel.forget()
-            ready = kernel.ask("epoll_wait", fd, most)
+        ready: list[tuple[int, int]] = self._kernel.until_ready("epoll_wait", (fd, most), wait_ns, [fd], 0)
         return ready
 
     def _open(self) -> int:

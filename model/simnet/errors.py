@@ -13,10 +13,6 @@ from __future__ import annotations
 from ..values.results import Fail
 
 
-class BlockingNotModelled(NotImplementedError):
-    """A call would block, and nothing in the simulated world can end the wait: guest threads are not modelled yet."""
-
-
 class gaierror(OSError):  # noqa: N801  # the standard library's name
     """What getaddrinfo() raises: an EAI number and its text."""
 

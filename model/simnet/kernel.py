@@ -1,11 +1,11 @@
 """The one way down from the simulated modules to a host of the model: calls, waiting in virtual time, tidy traces.
 
-**Waiting.** Only one program runs on the simulated host, and while it waits nothing else moves but the kernel's
-timers. So a wait is a loop: ask with a zero timeout; if nothing is ready, let virtual time pass to the next timer or
-to the deadline, whichever is first; ask again. If there is neither timer nor deadline, nothing can ever end the wait:
-on a real machine another thread or process might, here that is not modelled, and `BlockingNotModelled` says so. Some
-timers start themselves again for ever (zero-window probes), so a wait without a deadline is given up after
-`PATIENCE_NS`.
+**Waiting.** A call that would block is an *attempt* that did not hold: the scheduler of guest threads asks it again
+when a socket that it is about wakes whoever sleeps on it (`_sleeping`), and lets other threads run meanwhile, or
+virtual time pass. If nothing can ever end the wait, `Deadlock` says who waits on what.
+
+**Turns.** A thread's every call is a `step`: what was woken by the call before is done first, and another thread may
+be let before this one.
 
 **Tidy traces.** A program that calls `poll` once sees one call, however often the simulation had to ask. The host
 records every call it answers, so the ones that were only asked on the program's behalf are taken out again
@@ -16,44 +16,53 @@ Not here: what the calls mean (the model), how their arguments are checked (sock
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from sys import _getframe
 from types import FrameType
 from typing import Any, Protocol
 
 import attrs
 
+from ..choices import Seeded
 from ..trace import CallEvent, Event
-from ..values.constants import MSG_DONTWAIT
+from ..values.constants import MSG_DONTWAIT, POLL_ALWAYS, SO_TYPE, SOCK_DGRAM, SOL_SOCKET
+from ..values.observation import Observation
 from ..values.results import Answer, Block, Done, Fail
-from .arguments import FOREVER, NS_PER_SECOND
-from .errors import BlockingNotModelled, raised
+from ..waiting import sleeping
+from ..waiting.scheduling import Attempt, Deadlock
+from .arguments import FOREVER
+from .errors import raised
+from .greenlets import Clock, Greenlets
 
 _EAGAIN, _ENOTSOCK = 11, 88
-PATIENCE_NS = 24 * 3600 * NS_PER_SECOND
-"""Longest virtual time that a wait without a deadline takes: a day."""
+_ROOM = "room in the send buffer"
 
 
 class Host(Protocol):
     """What the simulated modules need of a host of the model."""
 
+    names: dict[int, str]
+
     def call(self, name: str, /, *args: Any) -> Answer: ...
+    def keep(self, fd: int, /) -> int: ...
+    def seen(self) -> tuple[tuple[str, Observation], ...]: ...
+    def beds(self, fds: Iterable[int], /) -> sleeping.Beds: ...
 
 
-class Clock(Protocol):
-    """Who lets virtual time pass, for all hosts of a world."""
+@attrs.define(eq=False)
+class _Hold:
+    """A call that waits on the socket behind a descriptor."""
 
-    @property
-    def now_ns(self) -> int: ...
-    def sleep_until(self, at_ns: int, /) -> None: ...
-    def next_deadline(self) -> int | None: ...
+    fd: int
 
 
 class Kernel:
     """One host as the simulated modules of one net see it."""
 
-    def __init__(self, host: Host, events: list[Event], clock: Clock) -> None:
+    def __init__(self, host: Host, events: list[Event], clock: Clock, guests: Greenlets | None = None) -> None:
         self.host, self.clock = host, clock
+        self.guests = guests if guests is not None else Greenlets(clock, Seeded(0), events)
         self.call: Callable[..., Answer] = host.call
         self.events = events
         """The events of the trace to which the host adds; an unused list if there is no trace."""
@@ -67,6 +76,8 @@ class Kernel:
         closed."""
         self.probing = False
         """True while `selectors` is executed, which tries whether an epoll can be made: yes, and none is."""
+        self._held: dict[int, list[_Hold]] = {}
+        """Descriptor → the calls that wait on the socket behind it."""
         self._dropped: list[int] = []
         entries = (host.call, clock.sleep_until, clock.next_deadline, getattr(host, "observe", None))
         self._not_in = {getattr(entry, "__code__", None) for entry in entries}
@@ -74,8 +85,21 @@ class Kernel:
 
     # Calls ----------------------------------------------------------------------------------------------------------
 
+    def step(self) -> None:
+        """A thread is about to make a call. Who was woken by the call before tries first, and then another thread may
+        be let before this one.
+
+        """
+        self.guests.observe(self.host.seen)
+        self.guests.step()
+
     def ask(self, name: str, *args: Any) -> Any:
         """A call that cannot wait: its value, or the OSError."""
+        if not self.guests.alone:
+            self.step()
+        return self._asked(name, *args)
+
+    def _asked(self, name: str, *args: Any) -> Any:
         answer = self.call(name, *args)
         if isinstance(answer, Done):
             return answer.value
@@ -85,17 +109,21 @@ class Kernel:
     def quietly(self, name: str, *args: Any) -> Any:
         """Like `ask`, but the trace does not show it: the program did not make this call."""
         try:
-            return self.ask(name, *args)
+            return self._asked(name, *args)
         finally:
             self.forget()
 
     def forget(self) -> tuple[str, ...]:
         """Take the latest call out of the trace, segments and timers stay; return the rules that fired in it."""
+        event = self.take_out()
+        return event.rules if event is not None else ()
+
+    def take_out(self) -> CallEvent | None:
+        """The latest call, which is in the trace no more."""
         at, event = self._latest()
-        if event is None:
-            return ()
-        del self.events[at]
-        return event.rules
+        if event is not None:
+            del self.events[at]
+        return event
 
     def amend(self, rules: tuple[str, ...] = (), **changes: Any) -> None:
         """Let the latest call in the trace say what the program sees: other fields, more rules in front of its own."""
@@ -135,7 +163,30 @@ class Kernel:
     def close(self, fd: int) -> Answer:
         self.nonblocking.discard(fd)
         self.inheritable.discard(fd)
-        return self.call("close", fd)
+        if fd not in self._held:
+            return self.call("close", fd)
+        name = self.host.names[fd]
+        kept = self.host.keep(fd)
+        self._held[kept] = self._held.pop(fd)
+        for hold in self._held[kept]:
+            hold.fd = kept
+        self.events.append(CallEvent(self.clock.now_ns, "lo", "close", name, (), Done(), (), self.host.seen()))
+        return Done()
+
+    @contextmanager
+    def _hold(self, fd: int) -> Iterator[_Hold]:
+        """A call that waits keeps the socket from going away, whoever closes the descriptor meanwhile."""
+        hold = _Hold(fd)
+        self._held.setdefault(fd, []).append(hold)
+        try:
+            yield hold
+        finally:
+            others = self._held[hold.fd]
+            others.remove(hold)
+            if not others:
+                del self._held[hold.fd]
+                if hold.fd < 0:
+                    self.quietly("close", hold.fd)
 
     def check_open(self, fd: int) -> None:
         """Raise EBADF if `fd` is not open."""
@@ -166,54 +217,129 @@ class Kernel:
 
     # Waiting ----------------------------------------------------------------------------------------------------------
 
-    def deadline(self, timeout_ns: int) -> int:
-        """The virtual time at which a wait that starts now ends; far away for `FOREVER`."""
-        return self.clock.now_ns + (PATIENCE_NS if timeout_ns < 0 else timeout_ns)
+    def deadline(self, timeout_ns: int) -> int | None:
+        """The virtual time at which a wait that starts now ends; None for `FOREVER`."""
+        return None if timeout_ns < 0 else self.clock.now_ns + timeout_ns
 
-    def wait(self, fd: int, events: int, deadline_ns: int) -> bool:
-        """Let virtual time pass until `fd` shows one of `events` (True) or the deadline has come (False)."""
+    def wait_for(
+        self, on: str, attempt: Attempt, fds: Iterable[int], *, reason: str = "", events: int = 0,
+        exclusive: bool = False, until_ns: int | None = None, line: CallEvent | None = None,
+    ) -> bool:  # fmt: skip
+        """The running thread waits in a call until `attempt` holds, or until a time; whether it held.
+
+        It is asked again whenever one of `fds` wakes those who sleep on it for one of `events` (0 for all), the first
+        of them only if all are `exclusive`. `line` is what the trace is to say if none can ever hold.
+        """
+        try:
+            if self.guests.alone:
+                return self.guests.wait(on, attempt, until_ns, reason)
+            with self._sleeping(attempt, fds, events, exclusive) as asked_again:
+                return self.guests.wait(on, asked_again, until_ns, reason)
+        except Deadlock:
+            if line is not None:
+                self.events.append(line)
+            raise
+
+    @contextmanager
+    def _sleeping(self, attempt: Attempt, fds: Iterable[int], events: int, exclusive: bool) -> Iterator[Attempt]:
+        """Sleep on files while the context lasts; yields the attempt that sleeps on if it does not hold."""
+        guests = self.guests
+        me = guests.running
+        beds = self.host.beds(fds)
+        sleeper = sleeping.Sleeper(lambda: guests.wake(me), events, exclusive)
+
+        def asked_again() -> bool:
+            held = attempt()
+            if not held:
+                beds.enter(sleeper)
+            return held
+
+        beds.enter(sleeper)
+        try:
+            yield asked_again
+        finally:
+            beds.leave(sleeper)
+
+    def until_ready(self, call: str, args: tuple[Any, ...], timeout_ns: int, fds: Iterable[int], events: int) -> Any:
+        """What is ready, as `call` says it; waits for `timeout_ns`, for ever if it is `FOREVER`."""
+        ready = self.ask(call, *args)
+        if timeout_ns == 0 or _any_ready(ready):
+            return ready
+        line = self.take_out()
+
+        def attempt() -> bool:
+            nonlocal ready, line
+            ready = self._asked(call, *args)
+            found = _any_ready(ready)
+            if not found:
+                line = self.take_out()
+            return found
+
+        held = self.wait_for(
+            _on(call, line), attempt, fds, reason="readiness", events=events, exclusive=call == "epoll_wait",
+            until_ns=self.deadline(timeout_ns), line=line,
+        )  # fmt: skip
+        return ready if held else self._asked(call, *args)
+
+    def wait(self, call: str, fd: int, events: int, until_ns: int) -> bool:
+        """Wait, without a line in the trace, until `fd` shows one of `events` (True) or the time has come (False)."""
         asked = [(fd, events)]
-        while not self.quietly("poll", asked):
-            if not self.pass_time(deadline_ns):
-                return False
-        return True
 
-    def pass_time(self, deadline_ns: int) -> bool:
-        """Let virtual time pass to the next timer or to the deadline; False if the deadline has come already."""
+        def attempt() -> bool:
+            return bool(self.quietly("poll", asked))
+
+        if attempt():
+            return True
+        name = self.host.names.get(fd)
+        return self.clock.now_ns < until_ns and self.wait_for(
+            f"{call}() on {name}", attempt, [fd], events=events | POLL_ALWAYS, until_ns=until_ns
+        )
+
+    def pass_time(self, until_ns: int) -> bool:
+        """Let virtual time pass to the next timer or to a moment; False if that has come already."""
         clock = self.clock
-        if clock.now_ns >= deadline_ns:
+        if clock.now_ns >= until_ns:
             return False
         timer_ns = clock.next_deadline()
-        clock.sleep_until(deadline_ns if timer_ns is None or timer_ns > deadline_ns else timer_ns)
+        clock.sleep_until(until_ns if timer_ns is None or timer_ns > until_ns else timer_ns)
         return True
 
-    def pass_time_blocked(self, call: str, on: str, deadline_ns: int) -> None:
-        """Let virtual time pass to the next timer for a wait that has no timeout, or say that it can never end."""
-        if self.clock.next_deadline() is None:
-            raise BlockingNotModelled(
-                f"{call}() would block on {on}, and no timer of the simulated kernel is pending that could end it; "
-                "a thread might, but threads are not modelled yet: use a non-blocking socket or a timeout"
-            )
-        if not self.pass_time(deadline_ns):
-            raise BlockingNotModelled(
-                f"{call}() has been blocked on {on} for {PATIENCE_NS // NS_PER_SECOND // 3600} hours of virtual time; "
-                "a thread might end the wait, but threads are not modelled yet: use a non-blocking socket or a timeout"
-            )
+    def sleep(self, ns: int) -> None:
+        """The running thread sleeps."""
+        if self.guests.alone:
+            self.clock.sleep_until(self.clock.now_ns + ns)
+        else:
+            self.step()
+            self.guests.wait("sleep()", lambda: False, self.clock.now_ns + ns)
 
-    def until_unblocked(self, call: str, *args: Any) -> Answer:
-        """Repeat a call that has just blocked until it answers, first at once, then whenever a timer has fired.
+    def until_unblocked(self, call: str, fd: int, *args: Any) -> Answer:
+        """Repeat a call that has just blocked until it answers, first at once, then whenever it may.
 
         At once, because a blocked call lets go of the socket, and what arrived meanwhile is processed then. The trace
         shows one call, with the rules of all attempts.
         """
-        deadline_ns = self.deadline(FOREVER)
-        while True:
-            rules = self.forget()
-            answer = self.call(call, *args)
-            self.amend(rules)
-            if not isinstance(answer, Block):
+        line = self.take_out()
+        answer: Answer = Block("")
+
+        def attempt() -> bool:
+            nonlocal answer, line
+            answer = self.call(call, hold.fd, *args)
+            self.amend(line.rules if line is not None else ())
+            if isinstance(answer, Block):
+                line = self.take_out()
+                return False
+            return True
+
+        with self._hold(fd) as hold:
+            if attempt():
                 return answer
-            self.pass_time_blocked(call, answer.on, deadline_ns)
+            assert isinstance(answer, Block)
+            exclusive = call == "accept" or self._is_datagram(fd)
+            self.wait_for(_on(call, line), attempt, [fd], reason=answer.on, exclusive=exclusive, line=line)
+        return answer
+
+    def _is_datagram(self, fd: int) -> bool:
+        return not self.guests.alone and self.quietly("getsockopt", fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM
 
     def until_sent(self, call: str, fd: int, data: bytes, flags: int, *address: Any) -> Answer:
         """A blocking send: it returns when all bytes are taken, in as many portions as it needs (tcp_sendmsg_locked).
@@ -221,19 +347,36 @@ class Kernel:
         Portions are sent with MSG_DONTWAIT, since a `Block` would not say how many bytes had been taken before it. The
         trace shows one call.
         """
-        deadline_ns = self.deadline(FOREVER)
         taken = 0
-        rules: tuple[str, ...] = ()
-        while True:
-            answer = self.call(call, fd, data[taken:] if taken else data, flags | MSG_DONTWAIT, *address)
-            if isinstance(answer, Done):
-                taken += answer.value
-            full = isinstance(answer, Fail) and answer.errno == _EAGAIN
-            over = not full and (not isinstance(answer, Done) or taken >= len(data))
-            shown = Block("room in the send buffer") if full else Done(taken) if taken else answer
-            self.amend(rules, args=(data, flags, *address), answer=shown)
-            if over:
-                return shown
-            if full:
-                self.pass_time_blocked(call, "room in the send buffer", deadline_ns)
-            rules = self.forget()
+        line: CallEvent | None = None
+        shown: Answer = Done(0)
+
+        def attempt() -> bool:
+            nonlocal taken, line, shown
+            while True:
+                answer = self.call(call, hold.fd, data[taken:] if taken else data, flags | MSG_DONTWAIT, *address)
+                if isinstance(answer, Done):
+                    taken += answer.value
+                full = isinstance(answer, Fail) and answer.errno == _EAGAIN
+                over = not full and (not isinstance(answer, Done) or taken >= len(data))
+                shown = Block(_ROOM) if full else Done(taken) if taken else answer
+                self.amend(line.rules if line is not None else (), args=(data, flags, *address), answer=shown)
+                if over:
+                    return True
+                line = self.take_out()
+                if full:
+                    return False
+
+        with self._hold(fd) as hold:
+            if not attempt():
+                self.wait_for(_on(call, line), attempt, [fd], reason=_ROOM, line=line)
+        return shown
+
+
+def _any_ready(ready: Any) -> bool:
+    """Whether poll, epoll_wait or select has found anything."""
+    return any(ready) if isinstance(ready, tuple) else bool(ready)
+
+
+def _on(call: str, line: CallEvent | None) -> str:
+    return f"{call}()" if line is None or line.socket is None else f"{call}() on {line.socket}"

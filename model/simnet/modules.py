@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from types import FunctionType, ModuleType
 
+from ..guests.modules import make_threading
 from ..stdlib import fresh
 from .clock import make_time
 from .controlling import make_fcntl
@@ -31,13 +32,17 @@ def make_modules(kernel: Kernel) -> dict[str, ModuleType]:
     kernel.probing = False
     socket = fresh("socket", {"_socket": _as_in_c(make_socket_module(kernel)), "selectors": selectors})
     adopt(socket, kernel)
+    time = _as_in_c(make_time(kernel))
+    threading, queue = make_threading(kernel.guests, time)
     del kernel.events[before:]
     return {
         "socket": socket,
         "select": select,
         "selectors": selectors,
         "fcntl": _as_in_c(make_fcntl(kernel)),
-        "time": _as_in_c(make_time(kernel)),
+        "time": time,
+        "threading": threading,
+        "queue": queue,
     }
 
 

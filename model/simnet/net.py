@@ -17,7 +17,10 @@ run to the byte.
 The net is itself a host, called "lo". `net.host("b")` is a further one with the same modules and an address of its own
 (`address`), and `net.wire` is what joins them.
 
-Not here: threads; waiting on two hosts at once.
+Its threads (`net.threading`, `net.queue`) are guests: one runs at a time, in virtual time, and which is decided by the
+seed (model/guests). A thread of any host may use the sockets of every other.
+
+Not here: one select over sockets of two hosts.
 """
 
 from __future__ import annotations
@@ -26,16 +29,18 @@ from types import ModuleType
 from typing import Any
 
 from .. import machines  # noqa: F401  # a rule is there once its file is imported: this imports them all
+from ..choices import Seeded
+from ..guests.modules import join_all
 from ..profiles import LINUX, Profile
 from ..trace import Trace
 from ..world.host import Host
 from ..world.world import World
+from .greenlets import Greenlets
 from .kernel import Kernel
 from .modules import make_modules
 from .wire import SimWire
 
-_LATER = {"threading": "guest threads are not modelled yet: write the scenario with non-blocking sockets"}
-_INSIDE = ("socket", "select", "selectors", "fcntl", "time", "trace", "world", "wire")
+_INSIDE = ("socket", "select", "selectors", "fcntl", "time", "threading", "queue", "trace", "world", "wire")
 
 
 class SimHost:
@@ -46,13 +51,16 @@ class SimHost:
     selectors: ModuleType
     fcntl: ModuleType
     time: ModuleType
+    threading: ModuleType
+    queue: ModuleType
 
-    def _live_on(self, host: Host, world: World, trace: Trace) -> None:
+    def _live_on(self, host: Host, world: World, trace: Trace, guests: Greenlets) -> None:
         self._host = host
-        self._kernel = Kernel(host, trace.events, world)
+        self._kernel = Kernel(host, trace.events, world, guests)
         modules = make_modules(self._kernel)
         self.socket, self.select, self.selectors = modules["socket"], modules["select"], modules["selectors"]
         self.fcntl, self.time = modules["fcntl"], modules["time"]
+        self.threading, self.queue = modules["threading"], modules["queue"]
 
     @property
     def address(self) -> str:
@@ -85,12 +93,32 @@ class SimNet(SimHost):
         self._entered = True
         self.trace = Trace("model", seed=self.seed, profile=self.profile.name)
         self.world = World(seed=self.seed, profile=self.profile, trace=self.trace)
-        self._live_on(self.world.host, self.world, self.trace)
+        self._guests = Greenlets(self.world, Seeded(self.seed), self.trace.events)
+        self._live_on(self.world.host, self.world, self.trace, self._guests)
         self._hosts = {self.world.host.name: self}
         self.wire = SimWire(self.world)
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        try:
+            if kind is None:
+                self.join_threads()
+        finally:
+            before = len(self.trace.events)
+            self._guests.end_all()
+            del self.trace.events[before:]
+            self._empty()
+
+    def waiting(self) -> dict[str, str]:
+        """Which threads wait, by name, and in which call: ``{"server": "accept() on s1"}``."""
+        return self._guests.waiting()
+
+    def join_threads(self) -> None:
+        """Wait for all threads that a program would wait for before it ends: those that are no daemons."""
+        join_all(self.threading)
+        self._guests.observe(self._host.seen)
+
+    def _empty(self) -> None:
         for host in self._hosts.values():
             host._leave()
         self._entered = False
@@ -102,10 +130,10 @@ class SimNet(SimHost):
         found = self._hosts.get(name)
         if found is None:
             found = self._hosts[name] = SimHost()
-            found._live_on(self.world.add_host(name), self.world, self.trace)
+            found._live_on(self.world.add_host(name), self.world, self.trace, self._guests)
         return found
 
     def __getattr__(self, name: str) -> Any:
         if name in _INSIDE or name.startswith("_"):
             raise AttributeError(f"net.{name} is there inside the with statement: with SimNet() as net: ...")
-        raise AttributeError(_LATER.get(name, f"a SimNet has no attribute {name!r}"))
+        raise AttributeError(f"a SimNet has no attribute {name!r}")

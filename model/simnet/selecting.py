@@ -10,10 +10,12 @@ Not here: which flags a socket shows (model/waiting/).
 
 from __future__ import annotations
 
+import functools
+import operator
 from types import ModuleType
 from typing import Any, ClassVar
 
-from ..values.constants import FD_SETSIZE, POLLIN, POLLOUT, POLLPRI
+from ..values.constants import FD_SETSIZE, POLL_ALWAYS, POLLIN, POLLOUT, POLLPRI
 from .arguments import FOREVER, INT_MAX, NS_PER_MS, NS_PER_SECOND, duration_ns, file_descriptor, whole_ms
 from .constants import SELECT
 from .epolling import Epoll
@@ -60,18 +62,8 @@ class Poll:
         asked = self._asked
         if asked is None:
             asked = self._asked = list(self._registered.items())
-        kernel = self._kernel
-        ready: list[tuple[int, int]] = kernel.ask("poll", asked)
-        if ready or wait_ns == 0:
-            return ready
-        deadline_ns = kernel.deadline(wait_ns)
-        while not ready:
-            if wait_ns < 0:
-                kernel.pass_time_blocked("poll", "readiness", deadline_ns)
-            elif not kernel.pass_time(deadline_ns):
-                break
-            kernel.forget()
-            ready = kernel.ask("poll", asked)
+        events = functools.reduce(operator.or_, self._registered.values(), POLL_ALWAYS)
+        ready: list[tuple[int, int]] = self._kernel.until_ready("poll", (asked,), wait_ns, self._registered, events)
         return ready
 
 
@@ -134,16 +126,7 @@ def make_select(kernel: Kernel) -> ModuleType:
         """The objects that are readable, writable, exceptional; waits `timeout` s of virtual time, for ever if None."""
         wait_ns = _select_timeout_ns(timeout)
         (readers, r), (writers, w), (others, x) = _descriptors(rlist), _descriptors(wlist), _descriptors(xlist)
-        ready = kernel.ask("select", r, w, x)
-        if wait_ns and not any(ready):
-            deadline_ns = kernel.deadline(wait_ns)
-            while not any(ready):
-                if wait_ns < 0:
-                    kernel.pass_time_blocked("select", "readiness", deadline_ns)
-                elif not kernel.pass_time(deadline_ns):
-                    break
-                kernel.forget()
-                ready = kernel.ask("select", r, w, x)
+        ready = kernel.until_ready("select", (r, w, x), wait_ns, (*r, *w, *x), 0)
         return (
             [item for item, fd in zip(readers, r, strict=True) if fd in ready[0]],
             [item for item, fd in zip(writers, w, strict=True) if fd in ready[1]],

@@ -6,8 +6,8 @@ make a call (Modules/socketmodule.c, sock_call_impl):
 - *timeout 0* (non-blocking): the call goes down once, and EAGAIN is the program's to handle;
 - *a positive timeout*: the kernel's side is non-blocking too; poll until ready or until the time is over
   (`TimeoutError`), then call;
-- *no timeout* (blocking): the kernel waits. On the model the call answers `Block`; virtual time then passes from
-  timer to timer and the call is made again, and if no timer is left `BlockingNotModelled` says so.
+- *no timeout* (blocking): the kernel waits. On the model the call answers `Block`; the thread then waits until the
+  socket wakes it and makes the call again, and if nothing can ever do that `Deadlock` says so.
 
 `send` and `recv` are what programs spend their time in, so the common path through them is short: check the
 arguments, one call on the host, hand out the value. Everything else is behind `_otherwise`.
@@ -128,6 +128,8 @@ class SimulatedSocket:
             data = as_bytes(data)
         if flags.__class__ is not int or flags:
             flags = c_int(flags)
+        if not self._kernel.guests.alone:
+            self._kernel.step()
         sent: int
         if self._timeout_ns:
             sent = self._send_waiting("send", data, flags)
@@ -149,6 +151,8 @@ class SimulatedSocket:
             flags = c_int(flags)
         if not bufsize:
             return b""
+        if not self._kernel.guests.alone:
+            self._kernel.step()
         data: bytes
         if self._timeout_ns > 0:
             data = self._when(POLLIN, "recv", bufsize, flags)
@@ -170,6 +174,8 @@ class SimulatedSocket:
             data = as_bytes(data)
         flags = c_int(flags_and_address[0]) if len(flags_and_address) == 2 else 0
         address = socket_address(flags_and_address[-1], "sendto")
+        if not self._kernel.guests.alone:
+            self._kernel.step()
         sent: int
         if self._timeout_ns:
             sent = self._send_waiting("sendto", data, flags, address)
@@ -189,6 +195,8 @@ class SimulatedSocket:
             bufsize = buffer_size(bufsize, "recvfrom")
         if flags.__class__ is not int or flags:
             flags = c_int(flags)
+        if not self._kernel.guests.alone:
+            self._kernel.step()
         received: tuple[bytes, Address | None]
         if self._timeout_ns > 0:
             received = self._when(POLLIN, "recvfrom", bufsize, flags)
@@ -226,7 +234,7 @@ class SimulatedSocket:
         """Send all bytes, waiting where the socket may; the timeout is for the whole."""
         left, flags = as_bytes(data), c_int(flags)
         timed = self._timeout_ns > 0
-        deadline_ns = self._kernel.deadline(whole_ms(self._timeout_ns)) if timed else 0
+        deadline_ns = self._kernel.clock.now_ns + whole_ms(self._timeout_ns)
         while True:
             sent = self._when_until(deadline_ns, POLLOUT, "send", left, flags) if timed else self.send(left, flags)
             left = left[sent:]
@@ -237,16 +245,16 @@ class SimulatedSocket:
 
     def _when(self, events: int, call: str, *args: Any) -> Any:
         """With a positive timeout: wait until the socket shows one of `events`, then make the call."""
-        return self._when_until(self._kernel.deadline(whole_ms(self._timeout_ns)), events, call, *args)
+        return self._when_until(self._kernel.clock.now_ns + whole_ms(self._timeout_ns), events, call, *args)
 
     def _when_until(self, deadline_ns: int, events: int, call: str, *args: Any) -> Any:
         kernel = self._kernel
-        while kernel.wait(self._fd, events, deadline_ns) if self._fd >= 0 else True:
+        while kernel.wait(call, self._fd, events, deadline_ns) if self._fd >= 0 else True:
             answer = self._call(call, self._fd, *args)
             if not isinstance(answer, Fail) or answer.errno != _EAGAIN:
                 return self._otherwise(answer, call, *args)
             kernel.forget()
-            if not kernel.pass_time(deadline_ns):
+            if kernel.guests.alone and not kernel.pass_time(deadline_ns):
                 break
         raise kernel.timed_out(call, self._fd, args)
 
@@ -286,6 +294,8 @@ class SimulatedSocket:
     def _connect(self, address: Address) -> int:
         """The error number of an attempt, 0 for success, -1 if the timeout came first."""
         kernel = self._kernel
+        if not kernel.guests.alone:
+            kernel.step()
         answer = self._call("connect", self._fd, address)
         if isinstance(answer, Block):
             answer = kernel.until_unblocked("connect", self._fd, address)
@@ -294,7 +304,8 @@ class SimulatedSocket:
         assert isinstance(answer, Fail)
         if self._timeout_ns <= 0 or answer.errno != _EINPROGRESS:
             return answer.errno
-        if not kernel.wait(self._fd, POLLOUT | POLLERR, kernel.deadline(whole_ms(self._timeout_ns))):
+        until_ns = kernel.clock.now_ns + whole_ms(self._timeout_ns)
+        if not kernel.wait("connect", self._fd, POLLOUT | POLLERR, until_ns):
             return -1
         errno: int = kernel.quietly("getsockopt", self._fd, SOL_SOCKET, SO_ERROR)
         if errno == _EISCONN:
@@ -308,6 +319,8 @@ class SimulatedSocket:
 
     def _accept(self) -> tuple[int, Address]:
         """The descriptor of the next connection and the peer's address."""
+        if not self._kernel.guests.alone:
+            self._kernel.step()
         if self._timeout_ns > 0:
             fd, address = self._when(POLLIN, "accept")
         else:
@@ -387,6 +400,8 @@ class SimulatedSocket:
         """Close the socket; a second time does nothing."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
+            if not self._kernel.guests.alone:
+                self._kernel.step()
             answer = self._kernel.close(fd)
             if isinstance(answer, Fail) and answer.errno != _ECONNRESET:
                 raise raised(answer)

@@ -53,6 +53,7 @@ from ..values.constants import (
     EPOLLWAKEUP,
 )
 from ..values.results import OK, Answer, Fail
+from . import sleeping
 from .interest import EPOLL, Epoll, Interest, InterestEvent, Item, Wish
 from .readiness import note_full, readiness
 
@@ -157,6 +158,7 @@ def _append(item: Item, host: Host) -> None:
     epoll = host.epolls[item.owner]
     epoll.ready[item.key] = item
     wake(epoll.number, _PASSED_ON, host)
+    sleeping.wake(epoll.number, _PASSED_ON, host.sleepers)
 
 
 def _forget(item: Item, host: Host) -> None:

@@ -45,7 +45,7 @@ from ..values.observation import Observation
 from ..values.packets import IcmpError
 from ..values.results import Answer, Done, Fail
 from ..values.segments import Buffer, Datagram, Fragment, IcmpMessage, Packet, Segment, destination, ip_size
-from ..waiting import epoll
+from ..waiting import epoll, sleeping
 from ..waiting.interest import Epoll, Item
 from ..waiting.readiness import note_full, readiness
 from .accounts import Accounts, take_down
@@ -104,6 +104,8 @@ class Host:
     """By descriptor, as `descriptors` are; a number is in one of the two."""
     watchers: dict[int, list[Item]] = attrs.Factory(dict)
     """Endpoint or epoll → those that watch it, in the order in which they are woken."""
+    sleepers: sleeping.Queues = attrs.Factory(dict)
+    """Endpoint or epoll → the threads that sleep on it."""
     closed: list[int] = attrs.Factory(list)
     """Heap of the descriptors below the highest ever open that are free again."""
     names: dict[int, str] = attrs.Factory(dict)
@@ -195,11 +197,15 @@ class Host:
                 answer = Done(tuple([self._name(fd) for fd in fds] for fds in answer.value))
         args = tuple(bytes(a) if isinstance(a, memoryview | bytearray) else a for a in args)
         rules = tuple(arrow.rule.name for arrow in self.trail if arrow.machine == arrow.rule.machine)
-        seen = tuple((self.names[fd], self.observe(fd)) for fd in sorted(self.descriptors))
+        seen = self.seen()
         accounts: tuple[tuple[str, Accounts], ...] = ()
         if self.trace.wants_accounts:
             accounts = tuple((self.names[fd], take_down(end, self)) for fd, end in sorted(self.descriptors.items()))
         self.trace.add(CallEvent(self.now_ns, self.name, name, socket, args, answer, rules, seen, accounts))
+
+    def seen(self) -> tuple[tuple[str, Observation], ...]:
+        """What can be seen of every open socket now, by name."""
+        return tuple((self.names[fd], self.observe(fd)) for fd in sorted(self.descriptors) if fd >= 0)
 
     def _name(self, fd: int) -> str:
         return self.names.get(fd, "closed")
@@ -335,11 +341,29 @@ class Host:
         """Wake those who wait for this endpoint. `bits` say what for (`WAKES_READERS` and so on); 0 is for anything."""
         if end.number in self.watchers:
             epoll.wake(end.number, bits, self)
+        if end.number in self.sleepers:
+            sleeping.wake(end.number, bits, self.sleepers)
+
+    def beds(self, fds: Iterable[int]) -> sleeping.Beds:
+        """The files behind descriptors, for a thread to sleep on; those that are not open are passed over."""
+        files = [self.descriptors.get(fd) or self.epolls.get(fd) for fd in fds]
+        return sleeping.Beds(self.sleepers, tuple(dict.fromkeys(file.number for file in files if file is not None)))
+
+    def keep(self, fd: int) -> int:
+        """A descriptor is closed while a call still uses the socket behind it: nobody can name it any more, and it
+        lives on until that call is over. Under which number, a negative one, it is to be closed then (fget(), fput()).
+        """
+        end = self.descriptors.pop(fd)
+        heapq.heappush(self.closed, fd)
+        end.fd = kept = min([*self.descriptors, 0]) - 1
+        self.descriptors[kept], self.names[kept] = end, self.names.pop(fd)
+        return kept
 
     def close_descriptor(self, end: Endpoint) -> None:
         assert end.fd is not None
         del self.descriptors[end.fd], self.names[end.fd]
-        heapq.heappush(self.closed, end.fd)
+        if end.fd >= 0:
+            heapq.heappush(self.closed, end.fd)
         end.fd = None
 
     def ports_of(self, end: Endpoint) -> Ports:
@@ -796,6 +820,7 @@ class Host:
             self.descriptors,
             self.epolls,
             self.watchers,
+            self.sleepers,
             self.names,
             self.connections,
             self.held,

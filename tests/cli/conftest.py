@@ -38,7 +38,7 @@ class Arms:
         self.lies[rule] = changes
 
     @contextmanager
-    def kernel(self) -> Iterator[Any]:
+    def kernel(self, seed: int = 0) -> Iterator[Any]:
         self.opened.append("kernel")
         if self.refusal is not None:
             raise self.refusal

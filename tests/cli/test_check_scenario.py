@@ -151,10 +151,13 @@ def test_a_scenario_that_fails_by_itself(invoke: Invoke, arms: Arms, scenario: W
 
 
 @pytest.mark.parametrize("verb", ["check", "run"])
-def test_a_call_that_would_block_is_not_there_yet(invoke: Invoke, arms: Arms, scenario: Write, verb: str) -> None:
+def test_a_call_that_blocks_for_ever_is_not_tried_on_the_kernel(
+    invoke: Invoke, arms: Arms, scenario: Write, verb: str
+) -> None:
     result = invoke(verb, scenario(LISTEN + "        s.accept()"))
     said = one_sentence(result)
-    assert "needs what the model does not have yet" in said
+    assert "waits for ever: at 0 s the only thread waits" in said
+    assert "MainThread in accept() on s1, for a connection to accept, since 0 s" in said
     assert "mine.py:5 in f: s.accept()" in said
     assert "s1.listen(1)" in result.stdout, "the calls until then are shown"
     assert not arms.opened, "the kernel would wait for ever"

@@ -372,8 +372,6 @@ def test_what_is_not_there_says_so() -> None:
     with net:
         with pytest.raises(NotImplementedError, match="no host 'a'"):
             net.host("a")
-        with pytest.raises(AttributeError, match="guest threads are not there yet"):
-            _ = net.threading
         with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
             _ = net.nonsense
         with pytest.raises(RuntimeError, match="entered already"):

@@ -8,14 +8,16 @@ Not here: any behaviour of sockets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
 from model.simnet.kernel import Kernel
 from model.simnet.modules import make_modules
 from model.trace import CallEvent, Event
+from model.values.observation import Observation
 from model.values.results import Answer, Done, Fail
+from model.waiting.sleeping import Beds
 
 Scripted = Answer | Callable[..., Answer]
 
@@ -26,6 +28,7 @@ class FakeHost:
     def __init__(self, events: list[Event]) -> None:
         self.now_ns = 0
         self.timers: list[int] = []
+        self.names: dict[int, str] = {}
         self.calls: list[tuple[Any, ...]] = []
         self.answers: dict[str, Scripted | list[Scripted]] = {
             "setblocking": Done(),
@@ -54,6 +57,15 @@ class FakeHost:
             shown = args
         self._events.append(CallEvent(self.now_ns, "lo", name, None, shown, answer, rules=(f"rule_of_{name}",)))
         return answer
+
+    def keep(self, fd: int, /) -> int:
+        return -1
+
+    def seen(self) -> tuple[tuple[str, Observation], ...]:
+        return ()
+
+    def beds(self, fds: Iterable[int], /) -> Beds:
+        return Beds({}, ())
 
     def sleep_until(self, at_ns: int, /) -> None:
         assert at_ns >= self.now_ns

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from model import BlockingNotModelled, SimNet
+from model import Deadlock, SimNet
 from model.values.results import Done, Fail
 
 SECOND = 1_000_000_000
@@ -95,7 +95,7 @@ def test_blocking_sockets_work_as_long_as_nothing_has_to_wait(net: SimNet) -> No
             assert reader.readline() == b"one\n"
             assert file.write(b"three") == 5
         assert client.recv(100) == b"three"
-        with pytest.raises(BlockingNotModelled, match=r"accept\(\) would block on a connection"):
+        with pytest.raises(Deadlock, match=r"MainThread in accept\(\) on s1, for a connection to accept"):
             listener.accept()
     with pytest.raises(ConnectionRefusedError):
         net.socket.create_connection(("localhost", 81))
@@ -225,8 +225,6 @@ def test_what_a_net_does_not_have_it_says() -> None:
     with pytest.raises(AttributeError, match="inside the with statement"):
         _ = net.socket
     with net:
-        with pytest.raises(AttributeError, match="guest threads are not modelled yet"):
-            _ = net.threading
         with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
             _ = net.nonsense
         with pytest.raises(RuntimeError, match="entered already"):

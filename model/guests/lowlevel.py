@@ -1,0 +1,239 @@
+"""`_thread`: the module that the standard library's `threading` stands on, made anew over a scheduler.
+
+`threading.py` builds everything (conditions, events, semaphores, barriers, timers, `Thread` itself) from very little: a
+lock that can be waited for, a way to start a thread, and each thread's number. So that is all there is here, and
+whoever waits for a condition or a queue waits for a lock in the end. What a thread waits for is read off the stack, for
+reports: the outermost call into those modules.
+
+A lock that is released goes to who has waited longest, before the one that released it makes its next call.
+
+Not here: interrupting a thread, stack sizes, what threads of a C library would need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from sys import _getframe
+from types import FrameType, ModuleType
+from typing import Any
+
+from ..waiting.scheduling import Guest, Scheduler
+
+TIMEOUT_MAX = 9223372036.0
+"""Longest time-out of a lock, in seconds (PY_TIMEOUT_MAX)."""
+NS_PER_SECOND = 1_000_000_000
+_OURS = ("threading", "queue", __name__)
+
+
+def _waited_for() -> str:
+    """The outermost call into the modules that wait by locks, on the caller's stack."""
+    found = "lock.acquire"
+    frame: FrameType | None = _getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") in _OURS and frame.f_code.co_name != "run":
+        found = found if frame.f_globals is globals() else frame.f_code.co_qualname
+        frame = frame.f_back
+    return f"{found}()"
+
+
+class Lock:
+    """A lock: held by nobody or by somebody, and those who wait for it. `scheduler` is the net's."""
+
+    __slots__ = ("_held", "_queue")
+    scheduler: Scheduler
+
+    def __init__(self) -> None:
+        self._held = False
+        self._queue: list[Guest] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, waiting for it if need be, for `timeout` seconds at most; whether it was taken."""
+        until_ns = _until(self.scheduler, blocking, timeout)
+        if not self._held:
+            self._held = True
+            return True
+        if not blocking or timeout == 0:
+            return False
+        me = self.scheduler.running
+        self._queue.append(me)
+        try:
+            return self.scheduler.wait(_waited_for(), self._take, until_ns)
+        finally:
+            if me in self._queue:
+                self._queue.remove(me)
+
+    def release(self) -> None:
+        """Let it go; who has waited longest is woken. RuntimeError if nobody holds it."""
+        if not self._held:
+            raise RuntimeError("release unlocked lock")
+        self._held = False
+        if self._queue:
+            self.scheduler.wake(self._queue[0])
+
+    def locked(self) -> bool:
+        """Whether somebody holds it."""
+        return self._held
+
+    def _take(self) -> bool:
+        if self._held:
+            return False
+        self._held = True
+        return True
+
+    def _at_fork_reinit(self) -> None:
+        self._held = False
+        self._queue.clear()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *exception: object) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        return f"<{'locked' if self._held else 'unlocked'} _thread.lock object>"
+
+
+def _until(scheduler: Scheduler, blocking: bool, timeout: float) -> int | None:
+    if not blocking and timeout != -1:
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    if timeout < 0 and timeout != -1:
+        raise ValueError("timeout value must be a non-negative number")
+    if timeout > TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+    return None if timeout == -1 else scheduler.now_ns + int(timeout * NS_PER_SECOND)
+
+
+class Handle:
+    """What `threading` joins a thread by (3.13)."""
+
+    scheduler: Scheduler
+
+    def __init__(self, ident: int = 0) -> None:
+        self.ident = ident
+        self._done = type("lock", (Lock,), {"__slots__": (), "scheduler": self.scheduler})()
+        self._done.acquire()
+
+    def is_done(self) -> bool:
+        """Whether the thread has ended."""
+        return not self._done.locked()
+
+    def _set_done(self) -> None:
+        if self._done.locked():
+            self._done.release()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it has ended, for `timeout` seconds at most."""
+        if self._done.acquire(True, -1 if timeout is None else max(timeout, 0)):
+            self._done.release()
+
+
+class Local:
+    """An object whose attributes each thread has for itself."""
+
+    scheduler: Scheduler
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Local:
+        self = object.__new__(cls)
+        object.__setattr__(self, "_made", (args, kwargs))
+        object.__setattr__(self, "_spaces", {cls.scheduler.running.ident: {}})
+        return self
+
+    def _space(self) -> dict[str, Any]:
+        spaces: dict[int, dict[str, Any]] = object.__getattribute__(self, "_spaces")
+        ident = type(self).scheduler.running.ident
+        if ident not in spaces:
+            spaces[ident] = {}
+            args, kwargs = object.__getattribute__(self, "_made")
+            type(self).__init__(self, *args, **kwargs)
+        return spaces[ident]
+
+    def __getattribute__(self, name: str) -> Any:
+        space = object.__getattribute__(self, "_space")()
+        if name == "__dict__":
+            return space
+        return space[name] if name in space else object.__getattribute__(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._space()[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        try:
+            del self._space()[name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
+
+
+def make_thread_module(scheduler: Scheduler) -> ModuleType:
+    """A module object that looks like `_thread`."""
+
+    def own(cls: type, name: str) -> Any:
+        slots = {"__slots__": ()} if cls is Lock else {}
+        return type(name, (cls,), {**slots, "__module__": "_thread", "__doc__": cls.__doc__, "scheduler": scheduler})
+
+    lock_type, handle_type, local_type = own(Lock, "lock"), own(Handle, "_ThreadHandle"), own(Local, "_local")
+    sentinels: dict[Guest, Any] = {}
+
+    def get_ident() -> int:
+        """The number of the thread that runs."""
+        return scheduler.running.ident
+
+    def allocate_lock() -> Any:
+        """A new lock."""
+        return lock_type()
+
+    def start_new_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Any = None, /) -> int:
+        """Run a function in a thread of its own; the thread's number."""
+        return _start(lambda: function(*args, **(kwargs or {})), function).ident
+
+    def start_joinable_thread(function: Callable[[], Any], handle: Any = None, daemon: bool = True) -> Any:
+        """Run a function in a thread that can be joined by its handle (3.13)."""
+        handle = handle if handle is not None else handle_type()
+        guest = _start(function, function, handle._set_done)
+        handle.ident = guest.ident
+        return handle
+
+    def _start(body: Callable[[], Any], function: Any, then: Callable[[], None] = lambda: None) -> Guest:
+        owner = getattr(function, "__self__", None)
+        label = getattr(function, "__qualname__", "function")
+
+        def run() -> None:
+            try:
+                body()
+            except SystemExit:
+                pass
+            finally:
+                then()
+                sentinel = sentinels.pop(scheduler.running, None)
+                if sentinel is not None and sentinel.locked():
+                    sentinel.release()
+
+        return scheduler.start(run, lambda: str(getattr(owner, "name", label)))
+
+    def _set_sentinel() -> Any:
+        """A lock that is released when the thread that runs ends (until 3.12)."""
+        sentinels[scheduler.running] = lock = lock_type()
+        return lock
+
+    def _make_thread_handle(ident: int) -> Any:
+        return handle_type(ident)
+
+    def stack_size(size: int = 0, /) -> int:
+        """0: the default."""
+        return 0
+
+    def yes() -> bool:
+        return True
+
+    module = ModuleType("_thread", "The stand-in for the module below the standard library's threading.")
+    functions = (
+        get_ident, allocate_lock, start_new_thread, start_joinable_thread, _set_sentinel, _make_thread_handle,
+        stack_size,
+    )  # fmt: skip
+    module.__dict__.update(
+        {function.__name__: function for function in functions},
+        error=RuntimeError, LockType=lock_type, lock=lock_type, _local=local_type, _ThreadHandle=handle_type,
+        TIMEOUT_MAX=TIMEOUT_MAX, get_native_id=get_ident, daemon_threads_allowed=yes, _is_main_interpreter=yes,
+        _get_main_thread_ident=lambda: scheduler.guests[0].ident, _shutdown=lambda: None,
+        allocate=allocate_lock, start_new=start_new_thread,
+    )  # fmt: skip
+    return module

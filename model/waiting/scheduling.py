@@ -1,0 +1,266 @@
+"""Who runs, who could, who waits on what: guest threads as a state machine, and the scheduler that moves them.
+
+One thread runs. It goes on until it waits, ends, or another is let before it, which may happen at every call. A thread
+that waits has an *attempt*: a function that tries whether it can go on, and does what it waited for if so. It is asked
+when something has woken the thread, and before anybody else runs on: so what was waited for is taken as the kernel's
+threads take it, while whoever woke them is still in the middle of its own work. Then the thread is runnable, and comes
+to its turn when the scheduler says so.
+
+Which of several runnable threads goes on is a named choice (`NEXT_THREAD`): a system may run any of them.
+
+If nobody can run, time passes until a timer fires or a wait runs out. If there is neither, nobody will ever run
+again: a deadlock, and it is told who waits on what and since when.
+
+Not here: what carries a thread, and how time passes (the subclasses); wait queues (sleeping.py).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from enum import IntEnum
+
+import attrs
+
+from ..choices import NEXT_THREAD, Policy
+from ..rules import Arrow, Machine
+from ..trace import CallEvent, Event
+from ..values.observation import Observation
+
+MS = 1_000_000
+Attempt = Callable[[], bool]
+Seen = tuple[tuple[str, Observation], ...]
+
+
+class ThreadState(IntEnum):
+    """Where a guest thread stands."""
+
+    RUNNABLE = 0
+    RUNNING = 1
+    WAITING = 2
+    OVER = 3
+
+
+class ThreadEvent(IntEnum):
+    """What moves it."""
+
+    CHOSEN = 0
+    YIELDS = 1
+    WAITS = 2
+    WOKEN = 3
+    LAPSES = 4
+    ENDS = 5
+
+
+THREAD = Machine("thread", "A guest thread", ThreadState, ThreadEvent)
+S, E = ThreadState, ThreadEvent
+_ALONE = "a program with one thread has no other to run; the random check makes its calls from one"
+
+
+class Deadlock(RuntimeError):
+    """Every thread waits, and nothing can end any of the waits. The text says who waits on what, and since when."""
+
+
+@attrs.define(eq=False)
+class Guest:
+    """A guest thread. Times are nanoseconds since the net was made."""
+
+    ident: int
+    name: Callable[[], str]
+    state: ThreadState = S.RUNNABLE
+    on: str = ""
+    """What it waits on: the call, as ``recv() on s1``."""
+    reason: str = ""
+    """What it waits for there, where the arm can say."""
+    since_ns: int = 0
+    until_ns: int | None = None
+    """When its wait runs out; None: never."""
+    attempt: Attempt | None = None
+    lapsed: bool = False
+    """Whether its last wait ran out."""
+    turns: int = 0
+    """How often it was chosen."""
+    wakes: int = 0
+    """How often it was woken out of a wait, whether it could go on then or not."""
+
+
+@THREAD.rule(on=E.CHOSEN, moves={S.RUNNABLE: S.RUNNING}, cite="sched(7)", unconfirmed=_ALONE)
+def thread_is_chosen(guest: Guest, now_ns: int) -> None:
+    """The scheduler lets the thread run on."""
+    guest.turns += 1
+
+
+@THREAD.rule(on=E.YIELDS, moves={S.RUNNING: S.RUNNABLE}, cite="sched(7)", unconfirmed=_ALONE)
+def thread_yields(guest: Guest, now_ns: int) -> None:
+    """Another thread is let before it; it could run on."""
+
+
+@THREAD.rule(on=E.WAITS, moves={S.RUNNING: S.WAITING}, cite="sched(7)", unconfirmed=_ALONE)
+def thread_waits(guest: Guest, now_ns: int) -> None:
+    """The thread waits: for what a call blocks on, for a lock, or for time to pass."""
+    guest.since_ns, guest.lapsed = now_ns, False
+
+
+@THREAD.rule(on=E.WOKEN, moves={S.WAITING: S.RUNNABLE}, cite="sched(7)", unconfirmed=_ALONE)
+def thread_is_woken(guest: Guest, now_ns: int) -> None:
+    """What the thread waited for has come, and is its own now."""
+    guest.on, guest.attempt, guest.until_ns = "", None, None
+
+
+@THREAD.rule(on=E.LAPSES, moves={S.WAITING: S.RUNNABLE}, cite="sched(7)", unconfirmed=_ALONE)
+def wait_runs_out(guest: Guest, now_ns: int) -> None:
+    """The time is over before what the thread waited for has come."""
+    guest.on, guest.attempt, guest.until_ns, guest.lapsed = "", None, None, True
+
+
+@THREAD.rule(on=E.ENDS, moves={S.RUNNING: S.OVER}, cite="pthread_exit(3)", unconfirmed=_ALONE)
+def thread_ends(guest: Guest, now_ns: int) -> None:
+    """Its function has returned or raised."""
+
+
+class Scheduler(ABC):
+    """The threads of one net. `running` is the one that runs; the first is the program's own, "MainThread"."""
+
+    def __init__(self, policy: Policy, events: list[Event]) -> None:
+        self.policy, self.events = policy, events
+        self.observed = 0
+        """How many events of the trace show the sockets as they were when everybody whom they woke had finished."""
+        self.trail: list[Arrow] = []
+        main = Guest(1, lambda: "MainThread", S.RUNNING)
+        self.guests = [main]
+        self.running = main
+        self.alone = True
+        """Whether there is no thread but the one that runs."""
+        self.woken: list[Guest] = []
+        """Who was woken and has not tried yet, in order."""
+        self._born = 1
+
+    # ------------------------------------------------------------ what a carrier does
+
+    @property
+    @abstractmethod
+    def now_ns(self) -> int:
+        """Nanoseconds since the net was made."""
+
+    @abstractmethod
+    def start(self, body: Callable[[], None], name: Callable[[], str]) -> Guest:
+        """A new thread that will run `body`; it is runnable."""
+
+    @abstractmethod
+    def _go_on_elsewhere(self) -> None:
+        """Let a runnable thread run, and time pass while there is none; returns when the caller's thread is chosen."""
+
+    # ------------------------------------------------------------ what a thread does
+
+    def wait(self, on: str, attempt: Attempt, until_ns: int | None = None, reason: str = "") -> bool:
+        """The running thread waits until `attempt` holds or time is over; it was asked already, and did not hold.
+
+        Whether it held. Raises `Deadlock`, in the program's first thread, if that can never be.
+        """
+        me = self.running
+        me.on, me.reason, me.attempt, me.until_ns = on, reason, attempt, until_ns
+        THREAD.fire(self.trail, E.WAITS, me, self.now_ns)
+        self._go_on_elsewhere()
+        return not me.lapsed
+
+    def step(self) -> None:
+        """A thread is about to make a call: who was woken tries first, and another may be let before it."""
+        self.settle()
+        if sum(guest.state is S.RUNNABLE for guest in self.guests):
+            THREAD.fire(self.trail, E.YIELDS, self.running, self.now_ns)
+            self._go_on_elsewhere()
+
+    def wake(self, guest: Guest) -> None:
+        """Something that concerns a waiting thread has happened."""
+        guest.wakes += 1
+        if guest not in self.woken:
+            self.woken.append(guest)
+
+    def over(self, guest: Guest) -> None:
+        """The running thread has ended."""
+        THREAD.fire(self.trail, E.ENDS, guest, self.now_ns)
+        self.forget(guest)
+
+    def forget(self, guest: Guest) -> None:
+        """There is no such thread any more."""
+        self.guests.remove(guest)
+        self.alone = len(self.guests) == 1
+
+    def waiting(self) -> dict[str, str]:
+        """Who waits, by name, and on what."""
+        self.settle()
+        return {guest.name(): guest.on for guest in self.guests if guest.state is S.WAITING}
+
+    # ------------------------------------------------------------ what a scheduler does
+
+    def settle(self) -> None:
+        """Let everybody who was woken try, in order."""
+        while self.woken:
+            guest = self.woken.pop(0)
+            if guest.state is S.WAITING and guest.attempt is not None and guest.attempt():
+                THREAD.fire(self.trail, E.WOKEN, guest, self.now_ns)
+
+    def lapse(self) -> None:
+        """Waits whose time is over end, after a last try."""
+        now_ns = self.now_ns
+        for guest in self.guests:
+            if guest.state is S.WAITING and guest.until_ns is not None and guest.until_ns <= now_ns:
+                assert guest.attempt is not None
+                THREAD.fire(self.trail, E.WOKEN if guest.attempt() else E.LAPSES, guest, now_ns)
+
+    def next_lapse_ns(self) -> int | None:
+        """When the next wait runs out."""
+        ends = [guest.until_ns for guest in self.guests if guest.state is S.WAITING and guest.until_ns is not None]
+        return min(ends, default=None)
+
+    def choose(self) -> Guest | None:
+        """The thread that runs next, running now; None if nobody can run."""
+        could = [guest for guest in self.guests if guest.state is S.RUNNABLE]
+        if not could:
+            return None
+        chosen = could[0]
+        if len(could) > 1:
+            chosen = could[self.policy.choose(NEXT_THREAD, 0, len(could) - 1, None, could)]
+        THREAD.fire(self.trail, E.CHOSEN, chosen, self.now_ns)
+        self.trail.clear()
+        self.running = chosen
+        return chosen
+
+    def new_guest(self, name: Callable[[], str]) -> Guest:
+        self._born += 1
+        guest = Guest(self._born, name)
+        if self.alone:
+            self.observed = len(self.events)
+        self.guests.append(guest)
+        self.alone = False
+        return guest
+
+    def observe(self, look: Callable[[], Seen]) -> None:
+        """Let everybody who was woken finish; then the calls since the last look show what can be seen now.
+
+        In between nobody could say which of several threads was how far.
+        """
+        self.settle()
+        seen: Seen | None = None
+        for at in range(self.observed, len(self.events)):
+            event = self.events[at]
+            if isinstance(event, CallEvent):
+                seen = look() if seen is None else seen
+                self.events[at] = attrs.evolve(event, sockets=seen)
+        self.observed = len(self.events)
+
+    def deadlock(self, why: str = "no timer is pending that could end it") -> Deadlock:
+        """The report of who waits on what, and why that will not end."""
+        waiting = [guest for guest in self.guests if guest.state is S.WAITING]
+        what = "; ".join(_told(guest) for guest in waiting)
+        who = "the only thread waits" if len(waiting) == 1 else f"all {len(waiting)} threads wait"
+        return Deadlock(f"at {_seconds(self.now_ns)} {who}, and {why}: {what}")
+
+
+def _told(guest: Guest) -> str:
+    reason = f", for {guest.reason}" if guest.reason else ""
+    return f"{guest.name()} in {guest.on}{reason}, since {_seconds(guest.since_ns)}"
+
+
+def _seconds(ns: int) -> str:
+    return f"{ns / 1e9:.6f}".rstrip("0").rstrip(".") + " s"
