@@ -1,0 +1,1 @@
+"""Guest threads: `net.threading` and `net.queue`, and what waits in calls."""
