@@ -90,8 +90,7 @@ class Kernel:
         be let before this one.
 
         """
-        self.guests.observe(self.host.seen)
-        self.guests.step()
+        self.guests.step(self.host.seen)
 
     def ask(self, name: str, *args: Any) -> Any:
         """A call that cannot wait: its value, or the OSError."""
@@ -124,6 +123,12 @@ class Kernel:
         if event is not None:
             del self.events[at]
         return event
+
+    def put(self, line: CallEvent | None, answer: Answer) -> None:
+        """Put a call into the trace that was taken out, with another answer and as things stand now."""
+        if line is not None:
+            changed = attrs.evolve(line, at_ns=self.clock.now_ns, answer=answer, sockets=self.host.seen())
+            self.events.append(changed)
 
     def amend(self, rules: tuple[str, ...] = (), **changes: Any) -> None:
         """Let the latest call in the trace say what the program sees: other fields, more rules in front of its own."""
@@ -281,28 +286,21 @@ class Kernel:
         )  # fmt: skip
         return ready if held else self._asked(call, *args)
 
-    def wait(self, call: str, fd: int, events: int, until_ns: int) -> bool:
-        """Wait, without a line in the trace, until `fd` shows one of `events` (True) or the time has come (False)."""
+    def when_ready(self, call: str, fd: int, events: int, until_ns: int, then: Callable[[], bool]) -> bool:
+        """Wait, without a line in the trace, until `fd` shows one of `events` and `then` holds, which does what `call`
+        is about. False if the time has come before.
+        """
         asked = [(fd, events)]
 
         def attempt() -> bool:
-            return bool(self.quietly("poll", asked))
+            return bool(self.quietly("poll", asked)) and then()
 
         if attempt():
             return True
-        name = self.host.names.get(fd)
-        return self.clock.now_ns < until_ns and self.wait_for(
-            f"{call}() on {name}", attempt, [fd], events=events | POLL_ALWAYS, until_ns=until_ns
-        )
-
-    def pass_time(self, until_ns: int) -> bool:
-        """Let virtual time pass to the next timer or to a moment; False if that has come already."""
-        clock = self.clock
-        if clock.now_ns >= until_ns:
+        if self.clock.now_ns >= until_ns:
             return False
-        timer_ns = clock.next_deadline()
-        clock.sleep_until(until_ns if timer_ns is None or timer_ns > until_ns else timer_ns)
-        return True
+        on = f"{call}() on {self.host.names.get(fd)}"
+        return self.wait_for(on, attempt, [fd], events=events | POLL_ALWAYS, until_ns=until_ns)
 
     def sleep(self, ns: int) -> None:
         """The running thread sleeps."""

@@ -332,6 +332,16 @@ def udp_recv_would_block(udp: UdpSocket, wanted: int, flags: int, host: Host) ->
     return Fail(errno.EAGAIN)
 
 
+@UDP.rule(
+    on=UdpEvent.RECEIVE, stays=ALL, when=lambda udp, wanted, flags, host: udp.read_shut,
+    cite="shutdown(2); __skb_wait_for_more_packets", unconfirmed="the random check never blocks; threads do (tests/guests)",
+)  # fmt: skip
+def udp_recv_after_shutdown(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
+    """No datagram waits, the socket is blocking, and was shut for reading: nothing, at once.
+    Nobody waits on a socket that was shut, though datagrams that arrive can still be read."""
+    return Done((b"", None))
+
+
 @UDP.rule(on=UdpEvent.RECEIVE, stays=ALL, cite="recv(2)", unconfirmed="the cross-check never blocks")
 def udp_recv_blocks(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
     """No datagram waits, and the socket is blocking: wait for one."""

@@ -130,7 +130,7 @@ class Scheduler(ABC):
         self.guests = [main]
         self.running = main
         self.alone = True
-        """Whether there is no thread but the one that runs."""
+        """Whether there is no thread but the one that runs, and was none when it made its last call."""
         self.woken: list[Guest] = []
         """Who was woken and has not tried yet, in order."""
         self._born = 1
@@ -163,9 +163,12 @@ class Scheduler(ABC):
         self._go_on_elsewhere()
         return not me.lapsed
 
-    def step(self) -> None:
-        """A thread is about to make a call: who was woken tries first, and another may be let before it."""
-        self.settle()
+    def step(self, look: Callable[[], Seen]) -> None:
+        """A thread is about to make a call: who was woken by the one before tries first, and then another may be let
+        before it.
+        """
+        self.observe(look)
+        self.alone = len(self.guests) == 1
         if sum(guest.state is S.RUNNABLE for guest in self.guests):
             THREAD.fire(self.trail, E.YIELDS, self.running, self.now_ns)
             self._go_on_elsewhere()
@@ -184,7 +187,6 @@ class Scheduler(ABC):
     def forget(self, guest: Guest) -> None:
         """There is no such thread any more."""
         self.guests.remove(guest)
-        self.alone = len(self.guests) == 1
 
     def waiting(self) -> dict[str, str]:
         """Who waits, by name, and on what."""
