@@ -31,7 +31,7 @@ def _waited_for() -> str:
     found = "lock.acquire"
     frame: FrameType | None = _getframe(2)
     while frame is not None and frame.f_globals.get("__name__") in _OURS and frame.f_code.co_name != "run":
-        found = found if frame.f_globals is globals() else frame.f_code.co_qualname
+        found = found if frame.f_globals["__name__"] == __name__ else frame.f_code.co_qualname
         frame = frame.f_back
     return f"{found}()"
 

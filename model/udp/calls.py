@@ -334,7 +334,8 @@ def udp_recv_would_block(udp: UdpSocket, wanted: int, flags: int, host: Host) ->
 
 @UDP.rule(
     on=UdpEvent.RECEIVE, stays=ALL, when=lambda udp, wanted, flags, host: udp.read_shut,
-    cite="shutdown(2); __skb_wait_for_more_packets", unconfirmed="the random check never blocks; threads do (tests/guests)",
+    cite="shutdown(2); __skb_wait_for_more_packets",
+    unconfirmed="the random check never blocks; threads do (tests/guests)",
 )  # fmt: skip
 def udp_recv_after_shutdown(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
     """No datagram waits, the socket is blocking, and was shut for reading: nothing, at once.

@@ -73,6 +73,8 @@ class Guest:
     reason: str = ""
     """What it waits for there, where the arm can say."""
     since_ns: int = 0
+    place: int = 0
+    """How many waits had begun before its last one."""
     until_ns: int | None = None
     """When its wait runs out; None: never."""
     attempt: Attempt | None = None
@@ -123,8 +125,10 @@ class Scheduler(ABC):
 
     def __init__(self, policy: Policy, events: list[Event]) -> None:
         self.policy, self.events = policy, events
-        self.observed = 0
-        """How many events of the trace show the sockets as they were when everybody whom they woke had finished."""
+        self.observed: int | None = None
+        """How many events of the trace show the sockets as they were when everybody whom they woke had finished; None
+        while there never was a second thread.
+        """
         self.trail: list[Arrow] = []
         main = Guest(1, lambda: "MainThread", S.RUNNING)
         self.guests = [main]
@@ -132,8 +136,8 @@ class Scheduler(ABC):
         self.alone = True
         """Whether there is no thread but the one that runs, and was none when it made its last call."""
         self.woken: list[Guest] = []
-        """Who was woken and has not tried yet, in order."""
-        self._born = 1
+        """Who was woken and has not tried yet."""
+        self._born, self._waits = 1, 0
 
     # ------------------------------------------------------------ what a carrier does
 
@@ -159,6 +163,8 @@ class Scheduler(ABC):
         """
         me = self.running
         me.on, me.reason, me.attempt, me.until_ns = on, reason, attempt, until_ns
+        self._waits += 1
+        me.place = self._waits
         THREAD.fire(self.trail, E.WAITS, me, self.now_ns)
         self._go_on_elsewhere()
         return not me.lapsed
@@ -196,9 +202,10 @@ class Scheduler(ABC):
     # ------------------------------------------------------------ what a scheduler does
 
     def settle(self) -> None:
-        """Let everybody who was woken try, in order."""
+        """Let everybody who was woken try; who has waited longest first, as a fair scheduler has it (EEVDF)."""
         while self.woken:
-            guest = self.woken.pop(0)
+            guest = min(self.woken, key=lambda each: each.place)
+            self.woken.remove(guest)
             if guest.state is S.WAITING and guest.attempt is not None and guest.attempt():
                 THREAD.fire(self.trail, E.WOKEN, guest, self.now_ns)
 
@@ -243,6 +250,8 @@ class Scheduler(ABC):
         In between nobody could say which of several threads was how far.
         """
         self.settle()
+        if self.observed is None:
+            return
         seen: Seen | None = None
         for at in range(self.observed, len(self.events)):
             event = self.events[at]

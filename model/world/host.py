@@ -355,7 +355,7 @@ class Host:
         """
         end = self.descriptors.pop(fd)
         heapq.heappush(self.closed, fd)
-        end.fd = kept = min([*self.descriptors, 0]) - 1
+        end.fd = kept = min([*self.descriptors, -1]) - 1  # -1 is what a program has that has no descriptor
         self.descriptors[kept], self.names[kept] = end, self.names.pop(fd)
         return kept
 

@@ -1,8 +1,8 @@
 """Random programs of several threads: each makes calls on sockets that all of them share, and most calls wait.
 
 What a thread does is drawn beforehand and does not depend on what it meets. Some wait for ever: so the program looks,
-after a while, at who waits on what, and then shuts everything, which wakes all of them. Times to sleep are such that no two
-threads ever wake at the same moment.
+after a while, at who waits on what, and then shuts everything, which wakes all of them. Times to sleep are such that no
+two threads ever wake at the same moment.
 """
 
 from __future__ import annotations
