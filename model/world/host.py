@@ -130,6 +130,8 @@ class Host:
     """The beginning that addresses on the wire have in common; empty without a wire."""
     link: Callable[[Packet], None] | None = None
     """Where packets for other hosts go."""
+    takes_runs: bool = False
+    """Whether the link takes a run of segments in one piece, and who gets it shares the sender's memory."""
     device: Device | None = None
     """What holds packets for other hosts back; None: they leave at once."""
     path_mtu: Callable[[str], int] | None = None
@@ -243,14 +245,17 @@ class Host:
 
     def new_tcb(self) -> Tcb:
         profile = self.profile
-        tcb = Tcb(self._number_endpoint(), sndbuf=profile.tcp_wmem[1], rcvbuf=profile.tcp_rmem[1])
+        tcb = Tcb(self._number_endpoint(), host_name=self.name, sndbuf=profile.tcp_wmem[1], rcvbuf=profile.tcp_rmem[1])
         tcb.window_ratio, tcb.window_rounds_up = profile.window_ratio, not profile.window_ratio_measured
         set_algorithm(tcb, profile.congestion_control)
         self.endpoints[tcb.number] = tcb
         return tcb
 
     def new_udp(self) -> UdpSocket:
-        udp = UdpSocket(self._number_endpoint(), sndbuf=self.profile.udp_wmem, rcvbuf=self.profile.udp_rmem)
+        profile = self.profile
+        udp = UdpSocket(
+            self._number_endpoint(), host_name=self.name, sndbuf=profile.udp_wmem, rcvbuf=profile.udp_rmem
+        )  # fmt: skip
         self.endpoints[udp.number] = udp
         return udp
 
@@ -419,7 +424,7 @@ class Host:
             self._leave(sender, carriers)
             if not self.owns(destination(packet)):
                 return True  # what a route leads to that its address does not is nobody's
-            self.wire.append(packet)
+            self._wait_in_line(packet)
             if not self.delivering:
                 self._deliver_all()
             return True
@@ -487,11 +492,20 @@ class Host:
             if whole is None:
                 return
             packet = as_received(whole, self.profile.buffer_overhead)
-        if isinstance(packet, Segment | Datagram) and not (self.owns(packet.dst[0]) and is_one(packet.src[0])):
-            self.misdirected += 1
+        if self.is_misdirected(packet):
             return
-        self.wire.append(packet)
+        self._wait_in_line(packet)
         self._deliver_all()
+
+    def is_misdirected(self, packet: Packet) -> bool:
+        """Whether a packet that has arrived is for another's address, or from an impossible one. That is counted."""
+        if not isinstance(packet, Segment | Datagram) or (self.owns(packet.dst[0]) and is_one(packet.src[0])):
+            return False
+        self.misdirected += 1
+        return True
+
+    def _wait_in_line(self, packet: Packet) -> None:
+        self.wire.append(packet)
 
     def _deliver_all(self) -> None:
         self.delivering = True

@@ -1,0 +1,128 @@
+"""Sequences between two hosts: made up the same way each time, divided among both, equal unless a rule is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+import pytest
+
+from model.profiles import LINUX
+from model.values.addresses import ANY
+from realnet import Namespace, NamespaceRefused
+from realnet.joined import SETTINGS, homes
+from realnet.page import FreshPage
+from realnet.settings import read
+from wouldblock.crosscheck.agreement import agree, made
+from wouldblock.crosscheck.operations import FAMILIES, LIVES, STREAM, Operation
+from wouldblock.crosscheck.pair import Pair, Step
+from wouldblock.crosscheck.places import LOOPBACK, PlaceRefused, TwoHosts
+from wouldblock.crosscheck.running import running_profile
+
+
+@pytest.fixture
+def place() -> Iterator[TwoHosts]:
+    """Two hosts, in a namespace of the test's own."""
+    place = TwoHosts()
+    try:
+        with Namespace(), place.opened():
+            yield place
+    except (NamespaceRefused, PlaceRefused) as refused:
+        pytest.skip(f"the kernel's arm needs two hosts: {refused}")
+
+
+def both(place: TwoHosts, operations: list[Operation]) -> list[Step]:
+    """These operations, on both arms, which must be equal."""
+    with FreshPage() as page:
+        pair = Pair(place.home(1), 0, None, page, place=place)
+        try:
+            steps = [pair.step(op) for op in operations]
+        finally:
+            pair.close()
+    assert [step.wrong for step in steps] == [None] * len(steps)
+    return steps
+
+
+def answers(place: TwoHosts, *operations: Operation) -> list[object]:
+    return [step.kernel for step in both(place, list(operations))]
+
+
+CONNECTED: list[Operation] = [
+    ("tcp",), ("bind", 1, ("home", 0)), ("listen", 1, 5), ("tcp",), ("connect", 2, ("of", 1)), ("accept", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_sequence_is_made_of_its_numbers_alone(family: str) -> None:
+    again = made(family, 60, 1, 2, TwoHosts())
+    assert made(family, 60, 1, 2, TwoHosts()) == again
+    assert 0 < len(again) <= 60
+
+
+def test_places_have_names() -> None:
+    assert (LOOPBACK.where, TwoHosts().where) == ("loopback", "two hosts, MTU 1500")
+
+
+def test_what_is_pinned_is_what_the_model_has(place: TwoHosts) -> None:
+    divisor = int(read(SETTINGS)["net.ipv4.tcp_tso_win_divisor"])
+    profile = running_profile()
+    assert place.profile(profile) == attrs.evolve(profile, tso_win_divisor=divisor)
+    assert divisor != LINUX.tso_win_divisor
+
+
+def test_sockets_are_divided_among_both_hosts(place: TwoHosts) -> None:
+    near, far = homes(1)
+    names = answers(
+        place, *CONNECTED, ("getsockname", 1), ("getpeername", 2), ("getsockname", 3), ("getpeername", 3),
+        ("tcp",), ("bind", 4, ("home", 0)), ("getsockname", 4), ("tcp",), ("bind", 5, ("home", 0)), ("getsockname", 5),
+    )  # fmt: skip
+    own = [answer[0] for answer in names if isinstance(answer, tuple)]
+    assert own == ["10.77.0.2", near, near, near, "10.77.0.2", near, far]
+
+
+def test_a_stream_between_both(place: TwoHosts) -> None:
+    found = answers(place, *CONNECTED, ("send", 2, 40_000), ("recv", 3, 300_000), ("send", 3, 10), ("recv", 2, 10))
+    assert [each if isinstance(each, int) else len(each) for each in found[6:]] == [40_000, 40_000, 10, 10]  # type: ignore[arg-type]
+
+
+def test_the_wildcard_is_a_home_from_the_other_host(place: TwoHosts) -> None:
+    found = answers(
+        place, ("tcp",), ("bind", 1, ("any", 0)), ("listen", 1, 5), ("tcp",), ("connect", 2, ("of", 1)), ("accept", 1),
+        ("tcp",), ("getsockname", 1),
+    )  # fmt: skip
+    assert found[4] == "EINPROGRESS"
+    assert found[-1][0] == ANY  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", ["tcp", "udp"])
+def test_another_hosts_address_cannot_be_bound(place: TwoHosts, kind: str) -> None:
+    assert answers(place, (kind,), ("bind", 1, ("home", 0)), (kind,), ("bind", 2, ("of", 1)))[-1] == "EADDRNOTAVAIL"
+
+
+def test_a_refusal_comes_back(place: TwoHosts) -> None:
+    found = answers(
+        place, ("tcp",), ("connect", 1, ("home", 9)), ("connect", 1, ("home", 9)), ("udp",),
+        ("connect", 2, ("home", 9)), ("send", 2, 1), ("send", 2, 1),
+    )  # fmt: skip
+    assert found[1:3] == ["EINPROGRESS", "ECONNREFUSED"]
+    assert found[-2:] == [1, "ECONNREFUSED"]
+
+
+@pytest.mark.parametrize("size", [1472, 1473, 2953, 16_005, 65_507])
+def test_a_datagram_in_fragments(place: TwoHosts, size: int) -> None:
+    found = answers(place, ("udp",), ("bind", 1, ("home", 0)), ("udp",), ("sendto", 2, size, ("of", 1)))
+    assert found[-1] == size
+
+
+def test_what_the_kernel_repeats_the_model_shows(place: TwoHosts) -> None:
+    report = agree(seed=1, sequences=8, lengths=(60,), place=TwoHosts())
+    assert report.where == "two hosts, MTU 1500"
+    assert report.settings["net.ipv4.tcp_tso_win_divisor"] == "255"
+    assert [cell.sequences for cell in report.cells] == [8, 8, 8]
+    assert all(cell.repeated for cell in report.cells)
+    assert report.differences == []
+
+
+def test_another_mtu_would_show(place: TwoHosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wouldblock.crosscheck.places.joined.MTU", 9000)
+    assert not agree(seed=1, sequences=4, families=[STREAM, LIVES], lengths=(60,), place=TwoHosts()).agreed
