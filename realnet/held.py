@@ -86,10 +86,10 @@ class HeldDevice:
         self._holds = True
 
 
-def set_up(netlink: Netlink, index: int, own: str, other: str, link: bytes) -> None:
-    """Bring one end up, with its address and its neighbour's."""
+def set_up(netlink: Netlink, index: int, own: str, other: str, link: bytes, prefix: int = 24) -> None:
+    """Bring one end up, with its address in a network of its first `prefix` bits, and its neighbour's."""
     netlink.bring_up(index)
-    netlink.add_address(index, own, 24)
+    netlink.add_address(index, own, prefix)
     netlink.add_neighbour(index, other, link)
 
 

@@ -9,7 +9,8 @@ Both ends know each other's link address, so that nobody has to ask, and neither
 
 Beside the ends' own addresses each host has a network of addresses (a local route, which makes all of it the host's
 own). So each sequence of calls may have a pair of addresses that nobody has used before, and connections that rest in
-TIME-WAIT disturb none of the next.
+TIME-WAIT disturb none of the next. For everything else there is one route, to the other host: whatever leaves arrives
+there, if only to be thrown away, and nobody ever looks for a neighbour in vain.
 
 **Settings** (`SETTINGS`) differ from loopback's (settings.py) in three. Errors are answered without limit
 (icmp_ratemask), which loopback never limits. Unfinished datagrams are forgotten after a second (ipfrag_time). And
@@ -105,12 +106,12 @@ class JoinedHosts:
     @staticmethod
     def _set_up(host: int) -> None:
         other = 1 - host
-        own_network, other_network = (f"{NETWORK}{_FIRST[each]}.0" for each in (host, other))
+        own_network = f"{NETWORK}{_FIRST[host]}.0"
         index = socket.if_nametoindex(_NAMES[host])
         with Netlink() as netlink:
-            set_up(netlink, index, ENDS[host], ENDS[other], _LINKS[other])
+            set_up(netlink, index, ENDS[host], ENDS[other], _LINKS[other], prefix=32)
             netlink.add_own_network(_LOOPBACK, own_network, _PREFIX)
-            netlink.add_route(index, other_network, _PREFIX, ENDS[other])
+            netlink.add_route(index, f"{NETWORK}0.0", 16, ENDS[other])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

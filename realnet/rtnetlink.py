@@ -19,6 +19,7 @@ _NEWLINK, _NEWADDR, _NEWROUTE, _NEWNEIGH, _NEWQDISC, _DELQDISC = 16, 20, 24, 28,
 _REQUEST, _ACK, _EXCL, _CREATE = 0x1, 0x4, 0x200, 0x400
 _ROOT, _UP, _PERMANENT, _ETHERNET = 0xFFFFFFFF, 1, 0x80, 1
 _MAIN, _LOCAL_TABLE, _BOOT, _HERE, _ANYWHERE, _UNICAST, _LOCAL = 254, 255, 3, 254, 0, 1, 2  # rtnetlink.h, struct rtmsg
+_ON_LINK = 4  # RTNH_F_ONLINK
 _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
 _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg
 _ADDRESS = struct.Struct("=BBBBi")  # struct ifaddrmsg
@@ -83,8 +84,10 @@ class Netlink:
         self._tell(_NEWROUTE, message + where, _CREATE | _EXCL)
 
     def add_route(self, index: int, network: str, prefix: int, via: str) -> None:
-        """Packets to a network go to the neighbour `via` behind this interface."""
-        message = _ROUTE.pack(socket.AF_INET, prefix, 0, 0, _MAIN, _BOOT, _ANYWHERE, _UNICAST, 0)
+        """Packets to a network go to the neighbour `via` behind this interface, whether or not it is in a network of
+        that interface's.
+        """
+        message = _ROUTE.pack(socket.AF_INET, prefix, 0, 0, _MAIN, _BOOT, _ANYWHERE, _UNICAST, _ON_LINK)
         where = _attribute(1, socket.inet_aton(network)) + _attribute(4, struct.pack("=i", index))
         self._tell(_NEWROUTE, message + where + _attribute(5, socket.inet_aton(via)), _CREATE | _EXCL)
 

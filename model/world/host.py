@@ -431,9 +431,9 @@ class Host:
         parts = [*leaving(packet, self)]
         if self.device is not None and len(parts) == len(carriers or parts):
             return self._queue(parts, sender, carriers)
-        for part in parts:
+        for at, part in enumerate(parts):
+            self._leave(sender, carriers[at : at + 1] if at + 1 < len(parts) else carriers[at:])
             self._put_on_link(part)
-        self._leave(sender, carriers)
         return True
 
     def _put_on_link(self, packet: Packet) -> None:
@@ -572,10 +572,10 @@ class Host:
             self._deliver_segment(packet)
         elif isinstance(packet, Datagram):
             receiver = self.udp_receiver(packet.src, packet.dst)
-            if receiver is None:
-                self.transmit(IcmpMessage(IcmpError.PORT_UNREACHABLE, packet.src, packet.dst, about=ip_size(packet)))
-            else:
+            if receiver is not None:
                 UDP.fire(self.trail, UdpEvent.DATAGRAM, receiver, packet, self)
+            elif self.owns(packet.dst[0]):  # nobody else complains about it: an error has an address of its host's
+                self.transmit(IcmpMessage(IcmpError.PORT_UNREACHABLE, packet.src, packet.dst, about=ip_size(packet)))
         elif isinstance(packet, IcmpMessage):
             error_arrives(packet, self)
 

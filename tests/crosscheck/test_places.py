@@ -9,6 +9,7 @@ import pytest
 
 from model.profiles import LINUX
 from model.values.addresses import ANY
+from model.values.constants import EPOLLET, EPOLLIN, EPOLLOUT, SO_SNDBUF, SOL_SOCKET
 from realnet import Namespace, NamespaceRefused
 from realnet.joined import SETTINGS, homes
 from realnet.page import FreshPage
@@ -81,8 +82,8 @@ def test_sockets_are_divided_among_both_hosts(place: TwoHosts) -> None:
 
 
 def test_a_stream_between_both(place: TwoHosts) -> None:
-    found = answers(place, *CONNECTED, ("send", 2, 40_000), ("recv", 3, 300_000), ("send", 3, 10), ("recv", 2, 10))
-    assert [each if isinstance(each, int) else len(each) for each in found[6:]] == [40_000, 40_000, 10, 10]  # type: ignore[arg-type]
+    found = answers(place, *CONNECTED, ("send", 2, 10_000), ("recv", 3, 300_000), ("send", 3, 10), ("recv", 2, 10))
+    assert [each if isinstance(each, int) else len(each) for each in found[6:]] == [10_000, 10_000, 10, 10]  # type: ignore[arg-type]
 
 
 def test_the_wildcard_is_a_home_from_the_other_host(place: TwoHosts) -> None:
@@ -112,6 +113,39 @@ def test_a_refusal_comes_back(place: TwoHosts) -> None:
 def test_a_datagram_in_fragments(place: TwoHosts, size: int) -> None:
     found = answers(place, ("udp",), ("bind", 1, ("home", 0)), ("udp",), ("sendto", 2, size, ("of", 1)))
     assert found[-1] == size
+
+
+ONE_EACH: list[Operation] = [("udp",), ("bind", 1, ("home", 0)), ("udp",), ("bind", 2, ("home", 0))]
+
+
+def test_a_route_is_kept_for_what_is_held_back(place: TwoHosts) -> None:
+    """It leads to the other host, or stays here, whatever address the datagram has in the end."""
+    turned_here = both(
+        place, [*ONE_EACH, ("sendmoreto", 1, 100, ("of", 2)), ("connect", 1, ("of", 1)), ("send", 1, 10)]
+    )
+    assert [seen.fionread for seen in turned_here[-1].kernel_seen] == [0, 0]
+    turned_away = both(
+        place, [*ONE_EACH, ("sendmoreto", 1, 100, ("of", 1)), ("connect", 1, ("of", 2)), ("send", 1, 10)]
+    )
+    assert [seen.fionread for seen in turned_away[-1].kernel_seen] == [0, 0]
+    assert turned_away[-1].kernel == 10
+
+
+def test_a_route_is_what_a_datagram_is_cut_for(place: TwoHosts) -> None:
+    found = answers(
+        place, *ONE_EACH, ("setsockopt", 1, SOL_SOCKET, SO_SNDBUF, 1), ("connect", 1, ("of", 1)),
+        ("sendmoreto", 1, 10, ("of", 2)), ("send", 1, 10), ("send", 1, 16_005),
+    )  # fmt: skip
+    assert found[-1] == 16_005  # in fragments that would be more than twice the send buffer
+
+
+def test_who_can_send_hears_of_it_before_who_can_read(place: TwoHosts) -> None:
+    found = answers(
+        place, *ONE_EACH, ("epoll",), ("add_to", 1, ("of", 1), EPOLLIN | EPOLLET),
+        ("add_to", 1, ("of", 2), EPOLLIN | EPOLLOUT | EPOLLET), ("wait", 1, -1), ("sendto", 2, 100, ("of", 1)),
+        ("wait", 1, -1),
+    )  # fmt: skip
+    assert found[-1] == [("s2", EPOLLOUT), ("s1", EPOLLIN)]
 
 
 def test_what_the_kernel_repeats_the_model_shows(place: TwoHosts) -> None:
