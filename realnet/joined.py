@@ -24,9 +24,11 @@ Not here: the model of it (model/world/namespaces.py); a link that holds back (h
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 
 from .held import set_up, speak_no_ipv6
@@ -48,6 +50,7 @@ _LINKS = (b"\x02\0\0\0\0\1", b"\x02\0\0\0\0\2")
 _NAMES = ("near", "far")
 _FIRST, _PREFIX, _THIRDS = (64, 128), 18, 64
 _LOOPBACK = 1
+_LOOKS_S, _MOST_LOOKS = 0.005, 200
 
 
 def homes(number: int) -> tuple[str, str]:
@@ -98,6 +101,8 @@ class JoinedHosts:
                 setns(self._namespaces[host], CLONE_NEWNET)
                 write(SETTINGS)
                 self._set_up(host)
+            for host in (0, 1):
+                self._wait_for(host)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -119,6 +124,20 @@ class JoinedHosts:
         setns(self._namespaces[0], CLONE_NEWNET)
         for namespace in self._namespaces:
             os.close(namespace)
+
+    def _wait_for(self, host: int) -> None:
+        """The kernel notices by itself, and somewhat later, that the end which was brought up first has a link now
+        (linkwatch); until then it drops what is sent. OSError if that takes a second.
+        """
+        with self.make(1 - host, socket.SOCK_DGRAM) as receiver, self.make(host, socket.SOCK_DGRAM) as sender:
+            receiver.bind((ENDS[1 - host], 0))
+            receiver.settimeout(_LOOKS_S)
+            for _ in range(_MOST_LOOKS):
+                sender.sendto(b"", receiver.getsockname())
+                with suppress(TimeoutError):
+                    receiver.recv(1)
+                    return
+        raise OSError(errno.ENETDOWN, f"nothing arrives from {ENDS[host]}")
 
     def make(self, host: int, kind: socket.SocketKind) -> socket.socket:
         """An IPv4 socket on the near host (0) or the far one (1)."""
