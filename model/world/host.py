@@ -623,9 +623,11 @@ class Host:
         )
 
     def _may_join(self, tail: Segment, segment: Segment) -> bool:
-        """Whether two segments that wait may become one: plain, marked alike, in sequence, and the first shares no
-        memory with its sender.
+        """Whether two segments that wait may become one: plain, with the same options and marks, in sequence, and the
+        first shares no memory with its sender.
         """
+        if (tail.timestamps, tail.sack) != (segment.timestamps, segment.sack):
+            return False
         plain = (tail.flags | segment.flags) & ~_PLAIN == 0 and not tail.flags & _FIN
         plain = plain and not (tail.flags ^ segment.flags) & _MARKS and tail.ecn == segment.ecn
         return plain and tail.end == segment.seq and tail.buffer not in self.held
