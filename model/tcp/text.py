@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 S, E = TcpState, TcpEvent
-_FIN, _PSH = int(TcpFlag.FIN), int(TcpFlag.PSH)
+_FIN = int(TcpFlag.FIN)
 
 
 def _has_text(tcb: Tcb, segment: Segment) -> bool:
@@ -198,8 +198,7 @@ def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
     data = segment.data[skip:] if skip else segment.data
     memory.queue_received(tcb, segment, data, bool(segment.flags & _FIN), host)
     if not tcb.filling_gap:
-        size, pushed = len(segment.data), bool(segment.flags & _PSH)
-        note_data(tcb, segment.segment_size or size, size, pushed, segment, host)
+        note_data(tcb, segment, host)
     if not tcb.predicted:
         tcb.predicts = tcb.predicts or may_predict(tcb)
 
@@ -235,10 +234,9 @@ def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     """There is a gap before it: it is kept, and an acknowledgement repeats what is expected and tells what is here."""
     if tcb.ecn:
         TCP.offer(host.trail, E.SEGMENT_MARK, tcb, segment, host)
-    size, pushed = len(segment.data), bool(segment.flags & _PSH)
-    note_segment_size(tcb, segment.segment_size or size, size, pushed, segment.truesize, host.profile)
+    note_segment_size(tcb, segment, host.profile)
     if tcb.sack_permitted and not order.is_here(tcb, segment):
-        grow_window(tcb, size, segment.truesize, host, in_pages=False)
+        grow_window(tcb, len(segment.data), segment.truesize, host, in_pages=False)
     order.keep(tcb, segment, host.profile)
     tcb.predicts = False
     tcb.ack_scheduled = True
