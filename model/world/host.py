@@ -498,8 +498,13 @@ class Host:
         self._deliver_all()
 
     def is_misdirected(self, packet: Packet) -> bool:
-        """Whether a packet that has arrived is for another's address, or from an impossible one. That is counted."""
-        if not isinstance(packet, Segment | Datagram) or (self.owns(packet.dst[0]) and is_one(packet.src[0])):
+        """Whether a packet that has come from outside is for another's address, or for loopback, or from an impossible
+        one. That is counted.
+        """
+        if not isinstance(packet, Segment | Datagram):
+            return False
+        to = packet.dst[0]
+        if self.owns(to) and not is_local(to) and is_one(packet.src[0]):
             return False
         self.misdirected += 1
         return True
@@ -817,6 +822,7 @@ class Host:
         self._deliver_all()
 
     def _fire(self, tcb: Tcb, timer: Timer) -> None:
+        """Do what a timer was set for. What that sends waits in line, for the other timers of the tick go first."""
         tcb.timers[timer] = tcb.places[timer] = None
         if self.trace is not None:
             name = self.names.get(tcb.fd, "-") if tcb.fd is not None else "-"

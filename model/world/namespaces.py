@@ -15,7 +15,7 @@ Not here: links that delay or lose (wire.py); the kernel's side (realnet/joined.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import cast
 
@@ -26,7 +26,7 @@ from ..choices import Choice, Policy
 from ..endpoint import Endpoint
 from ..profiles import Profile
 from ..rules import Arrow
-from ..tcp.block import Timer
+from ..tcp.block import Tcb, Timer
 from ..values.observation import Observation
 from ..values.results import Answer
 from ..values.segments import Fragment, Packet, destination
@@ -51,6 +51,11 @@ class _Namespace(Host):
 
     def _deliver_all(self) -> None:
         self.kernel.deliver_all()
+
+    def _fire(self, tcb: Tcb, timer: Timer) -> None:
+        host = self.kernel.host_of(tcb)
+        self.kernel.turn_to(host)
+        Host._fire(host, tcb, timer)
 
 
 class SharedKernel:
@@ -186,17 +191,13 @@ class SharedKernel:
         """See `Host.due`."""
         return self._at.due(until_ns)
 
-    def fire_early(self, number: int, timer: Timer) -> None:
+    def fire_early(self, timers: Iterable[tuple[int, Timer]]) -> None:
         """See `Host.fire_early`."""
-        end = self.endpoints.get(number)
-        if end is not None:
-            self.turn_to(self.host_of(end))
-            self._at.fire_early(number, timer)
+        self._at.fire_early(timers)
 
     def sleep_until(self, at_ns: int) -> None:
         """See `Host.sleep_until`."""
         while (deadline := self.next_deadline()) is not None and deadline <= at_ns:
-            self.turn_to(self.host_of(self.endpoints[self._at.timers[0][2]]))
             self._at.fire_next()
         self.now_ns = max(self.now_ns, at_ns)
 

@@ -131,6 +131,17 @@ def test_a_route_is_kept_for_what_is_held_back(place: TwoHosts) -> None:
     assert turned_away[-1].kernel == 10
 
 
+def test_what_is_for_loopback_is_dropped_where_it_comes_from_outside(place: TwoHosts) -> None:
+    """A socket of loopback on the other host does not hear it, nor is it refused."""
+    steps = both(
+        place,
+        [("udp",), ("bind", 1, ("home", 0)), ("udp",), ("bind", 2, ("any", 0)), ("connect", 2, ("of", 2)),
+         ("sendmoreto", 1, 10, ("home", 9)), ("connect", 1, ("of", 2)), *[("send", 1, 1)] * 3],
+    )  # fmt: skip
+    assert [step.kernel for step in steps[-3:]] == [1, 1, "ECONNREFUSED"]  # the second one is for this very host
+    assert [seen.fionread for seen in steps[-1].kernel_seen] == [0, 0]
+
+
 def test_a_route_is_what_a_datagram_is_cut_for(place: TwoHosts) -> None:
     found = answers(
         place, *ONE_EACH, ("setsockopt", 1, SOL_SOCKET, SO_SNDBUF, 1), ("connect", 1, ("of", 1)),

@@ -12,7 +12,19 @@ import pytest
 from model.choices import Seeded
 from model.profiles import LINUX
 from model.tcp.block import Tcb
-from model.values.constants import AF_INET, EPOLL_CTL_ADD, EPOLLIN, POLLIN, SOCK_DGRAM, SOCK_STREAM
+from model.trace import TimerEvent, Trace
+from model.values.constants import (
+    AF_INET,
+    EPOLL_CTL_ADD,
+    EPOLLIN,
+    IPPROTO_TCP,
+    POLLIN,
+    SO_KEEPALIVE,
+    SOCK_DGRAM,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    TCP_KEEPIDLE,
+)
 from model.values.results import Answer, Done, Fail
 from model.world.namespaces import SharedKernel
 
@@ -100,6 +112,21 @@ def test_timers_of_both_fire(kernel: SharedKernel) -> None:
     kernel.sleep_until(2_500_000_000)
     assert [tcb(kernel, fd).retransmits for fd in fds] == [2, 2]
     assert kernel.now_ns == 2_500_000_000
+
+
+def test_timers_of_one_tick_fire_before_anything_arrives(kernel: SharedKernel) -> None:
+    """Both ends probe a silent peer at the same moment: neither has heard from the other by then."""
+    client, server = connected(kernel)
+    trace = Trace("model")
+    for host in kernel.hosts:
+        host.trace = trace
+    for fd in (client, server):
+        kernel.call("setsockopt", fd, IPPROTO_TCP, TCP_KEEPIDLE, 1)
+        kernel.call("setsockopt", fd, SOL_SOCKET, SO_KEEPALIVE, 1)
+    before = len(trace.events)
+    kernel.sleep_until(1_200_000_000)
+    found = ["timer" if isinstance(event, TimerEvent) else "packet" for event in trace.events[before:]]
+    assert found == ["timer", "packet", "timer", "packet", "packet", "packet"]
 
 
 def test_a_copy_goes_its_own_way(kernel: SharedKernel) -> None:
