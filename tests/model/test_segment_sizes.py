@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import pytest
 
+from model.choices import Seeded
 from model.profiles import LINUX
 from model.tcp.block import Tcb
 from model.tcp.windows import note_segment_size
 from model.values.constants import TcpFlag
 from model.values.segments import Run, Segment
+from model.world.host import Host
 
 FULL, SHORT = 1448, 1436
 ACK, PSH, FIN = int(TcpFlag.ACK), int(TcpFlag.PSH), int(TcpFlag.FIN)
@@ -47,3 +49,13 @@ def test_what_ends_a_write_or_the_stream_need_not_be_full(receiver: Tcb, flag: i
     for _ in range(2):
         arrive(receiver, 100, ACK | flag)
     assert receiver.rcv_mss == size
+
+
+def test_a_child_begins_with_the_share_of_payload_that_its_listener_measured() -> None:
+    """The listener may have been a connection before."""
+    host = Host("lo", LINUX, Seeded(0))
+    listener = host.new_tcb()
+    arrive(listener, FULL)
+    assert listener.window_ratio != LINUX.window_ratio
+    syn = Segment(("127.0.0.1", 1), ("127.0.0.1", 2), 1, 0, int(TcpFlag.SYN), 65_535)
+    assert host.new_child(listener, syn).window_ratio == listener.window_ratio
