@@ -19,7 +19,7 @@ from .block import Tcb
 from .ends import abort, rest
 from .machine import DROP, RECEIVE_BUFFER, SYNCHRONIZED, TCP, ReceiveBuffer, TcpEvent
 from .output import reset_in_answer, send_ack
-from .windows import ack_soon, grow_window, may_predict, note_data, note_segment_size
+from .windows import ack_soon, may_predict, note_data, note_segment_size
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -136,10 +136,14 @@ def receive_buffer_grows(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 @TCP.rule(on=E.SEGMENT_MEMORY, stays=OPEN, when=_finds_no_memory, cite="tcp_prune_queue, tcp_clamp_window")
 def receive_buffer_is_collapsed(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """What waits to be read is copied into as little memory as it needs, and later windows are small."""
+    """What waits, to be read or behind a gap, is copied into as little memory as it needs, and later windows are small.
+    If that does not help, what waits behind a gap is thrown away from its end."""
     tcb.quick = 0
     tcb.rcv_ssthresh = min(tcb.window_clamp, 2 * tcb.advertised_mss)
+    order.collapse(tcb, host.profile)
     memory.collapse(tcb, host.profile)
+    if tcb.rmem > tcb.rcvbuf:
+        order.prune(tcb, segment, host.profile)
 
 
 def _note_no_memory(tcb: Tcb, host: Host) -> None:
@@ -193,7 +197,7 @@ def fin_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
 def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
     """In order and in the window: the bytes wait for the reader."""
     skip = tcb.rcv_nxt - segment.seq
-    if skip:
+    if skip and not tcb.filling_gap:
         tcb.duplicate = (segment.seq, tcb.rcv_nxt)
     data = segment.data[skip:] if skip else segment.data
     memory.queue_received(tcb, segment, data, bool(segment.flags & _FIN), host)
@@ -235,9 +239,7 @@ def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     if tcb.ecn:
         TCP.offer(host.trail, E.SEGMENT_MARK, tcb, segment, host)
     note_segment_size(tcb, segment, host.profile)
-    if tcb.sack_permitted and not order.is_here(tcb, segment):
-        grow_window(tcb, len(segment.data), segment.truesize, host, in_pages=False)
-    order.keep(tcb, segment, host.profile)
+    order.keep(tcb, segment, host)
     tcb.predicts = False
     tcb.ack_scheduled = True
 

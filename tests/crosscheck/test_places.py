@@ -9,7 +9,16 @@ import pytest
 
 from model.profiles import LINUX
 from model.values.addresses import ANY
-from model.values.constants import EPOLLET, EPOLLIN, EPOLLOUT, SO_SNDBUF, SOL_SOCKET
+from model.values.constants import (
+    EPOLLET,
+    EPOLLIN,
+    EPOLLOUT,
+    IPPROTO_TCP,
+    SO_RCVBUF,
+    SO_SNDBUF,
+    SOL_SOCKET,
+    TCP_NODELAY,
+)
 from realnet import Namespace, NamespaceRefused
 from realnet.joined import SETTINGS, homes
 from realnet.page import FreshPage
@@ -157,6 +166,25 @@ def test_who_can_send_hears_of_it_before_who_can_read(place: TwoHosts) -> None:
         ("wait", 1, -1),
     )  # fmt: skip
     assert found[-1] == [("s2", EPOLLOUT), ("s1", EPOLLIN)]
+
+
+@pytest.mark.parametrize(
+    ("rcvbuf", "size", "left", "drops"), [(1, 4000, 1, 4), (2304, 4000, 3072, 1), (2304, 3500, 3072, 1)]
+)
+def test_what_waits_behind_a_gap_makes_way_for_what_fills_it(
+    place: TwoHosts, rcvbuf: int, size: int, left: int, drops: int
+) -> None:
+    """A byte is dropped for want of memory, and what is sent then lies behind it. When it comes again, the smallest
+    buffer throws that away; one that is a bit larger keeps it.
+    """
+    steps = both(
+        place,
+        [*CONNECTED, ("setsockopt", 2, IPPROTO_TCP, TCP_NODELAY, 1), ("send", 2, 10_000),
+         ("setsockopt", 3, SOL_SOCKET, SO_RCVBUF, rcvbuf), ("send", 2, 1), ("recv", 3, 20_000), ("send", 2, size)],
+    )  # fmt: skip
+    assert [len(step.kernel) for step in steps[-2:-1]] == [10_000]
+    seen = steps[-1].kernel_seen[2]
+    assert (seen.fionread, seen.drops) == (left, drops)
 
 
 def test_what_the_kernel_repeats_the_model_shows(place: TwoHosts) -> None:
