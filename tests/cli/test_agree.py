@@ -17,6 +17,7 @@ import pytest
 from realnet import NamespaceRefused
 from wouldblock.crosscheck import agreement
 from wouldblock.crosscheck.agreement import Agreement, Cell, Difference
+from wouldblock.crosscheck.places import PlaceRefused
 
 from .conftest import Invoke, one_sentence
 
@@ -81,6 +82,23 @@ def test_one_alone(invoke: Invoke, fake: Fake) -> None:
     refused = invoke("agree", "--only", "17", "--time", "5")
     assert refused.exit_code == 2
     assert "leave --sequences and --time out" in one_sentence(refused)
+
+
+def test_two_hosts(invoke: Invoke, fake: Fake) -> None:
+    assert invoke("agree", "--sequences", "1").exit_code == 0
+    assert fake.asked[7].where == "loopback"
+    assert invoke("agree", "--two-hosts", "--sequences", "1").exit_code == 0
+    assert fake.asked[7].where == "two hosts, MTU 1500"
+    refused = invoke("agree", "--two-hosts", "--guest")
+    assert refused.exit_code == 2
+    assert "one host only" in one_sentence(refused)
+
+
+def test_no_such_place(invoke: Invoke, fake: Fake) -> None:
+    fake.refusal = PlaceRefused("this kernel joins no two hosts")
+    found = invoke("agree", "--two-hosts")
+    assert found.exit_code == 2
+    assert "joins no two hosts" in one_sentence(found)
 
 
 def test_nothing_repeated_is_no_agreement(invoke: Invoke, fake: Fake) -> None:

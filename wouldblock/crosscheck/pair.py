@@ -46,13 +46,13 @@ from model.values.addresses import Address
 from model.values.constants import POLLOUT
 from model.values.observation import Observation
 from model.values.results import show
-from model.world.host import Host
 from realnet.diag import Diag
 from realnet.page import FreshPage
 from realnet.ticks import count_at
 
-from .arms import DRAWS_PORT, KernelArm, ModelArm
-from .operations import Operation, describe
+from .arms import DRAWS_PORT, ModelArm
+from .operations import Hosts, Operation, describe
+from .places import LOOPBACK, Place
 from .recording import Recording
 from .running import running_profile
 
@@ -144,13 +144,13 @@ class Pair:
 
     def __init__(
         self, home: str, seed: int, diag: Diag | None, page: FreshPage | None = None,
-        recording: Recording | None = None,
+        recording: Recording | None = None, place: Place = LOOPBACK,
     ) -> None:  # fmt: skip
         if page is not None:
             page.turn()
-        self.kernel = recording or KernelArm(home)
+        self.kernel = recording or place.kernel(home)
         self.policy = Follow(seed)
-        self.model = ModelArm(home, Host("lo", PROFILE, self.policy))
+        self.model = place.model(home, self.policy, PROFILE)
         self.others: list[ModelArm] = []
         self.diag = diag
         self.epoch_ns: int | None = None
@@ -364,7 +364,7 @@ class Pair:
         return {(e.local, e.remote): self.diag.state(e.local, e.remote) for e in ends if e.remote[1]}
 
 
-def _will_report(host: Host) -> tuple[Any, ...]:
+def _will_report(host: Hosts) -> tuple[Any, ...]:
     """What the epolls of a host will be asked about, in order: all that a wake-up leaves behind."""
     return tuple((fd, tuple(epoll.ready)) for fd, epoll in host.epolls.items())
 
