@@ -37,6 +37,8 @@ from .greenlets import Clock, Greenlets
 
 _EAGAIN, _ENOTSOCK = 11, 88
 _ROOM = "room in the send buffer"
+BUSY_CALLS = 20_000
+"""So often may calls say that there is nothing to do yet, one behind the other, while no virtual time passes."""
 
 
 class Host(Protocol):
@@ -76,6 +78,7 @@ class Kernel:
         closed."""
         self.probing = False
         """True while `selectors` is executed, which tries whether an epoll can be made: yes, and none is."""
+        self._idle = self._idle_from = self._idle_at_ns = 0
         self._held: dict[int, list[_Hold]] = {}
         """Descriptor → the calls that wait on the socket behind it."""
         self._dropped: list[int] = []
@@ -154,6 +157,19 @@ class Kernel:
             if isinstance(event, CallEvent):
                 return at, event
         return 0, None
+
+    def note_idle(self, call: str, fd: int) -> None:
+        """A call said that there is nothing to do yet. Too often, with nothing else in between, is a busy loop."""
+        if self._idle == 0 or self._idle_at_ns != self.clock.now_ns:
+            self._idle, self._idle_from, self._idle_at_ns = 0, len(self.events), self.clock.now_ns
+        self._idle += 1
+        if self._idle < BUSY_CALLS:
+            return
+        alone = len(self.events) - self._idle_from < self._idle + BUSY_CALLS // 100
+        self._idle = 0
+        if alone:
+            what = f"{call}() on {self.host.names.get(fd)}"
+            raise self.guests.busy_loop(what, BUSY_CALLS)
 
     # Descriptors ------------------------------------------------------------------------------------------------------
 
@@ -268,7 +284,10 @@ class Kernel:
     def until_ready(self, call: str, args: tuple[Any, ...], timeout_ns: int, fds: Iterable[int], events: int) -> Any:
         """What is ready, as `call` says it; waits for `timeout_ns`, for ever if it is `FOREVER`."""
         ready = self.ask(call, *args)
-        if timeout_ns == 0 or _any_ready(ready):
+        if _any_ready(ready):
+            return ready
+        if timeout_ns == 0:
+            self.note_idle(call, -1)
             return ready
         line = self.take_out()
 

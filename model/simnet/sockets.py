@@ -139,7 +139,7 @@ class SimulatedSocket:
             sent = answer.value
             return sent
         if answer.__class__ is Fail:
-            raise OSError(answer.errno, STRERROR[answer.errno])
+            raise self._refused("send", answer.errno)
         sent = self._otherwise(answer, "send", data, flags)
         return sent
 
@@ -162,7 +162,7 @@ class SimulatedSocket:
             data = answer.value
             return data
         if answer.__class__ is Fail:
-            raise OSError(answer.errno, STRERROR[answer.errno])
+            raise self._refused("recv", answer.errno)
         data = self._otherwise(answer, "recv", bufsize, flags)
         return data
 
@@ -185,7 +185,7 @@ class SimulatedSocket:
             sent = answer.value
             return sent
         if answer.__class__ is Fail:
-            raise OSError(answer.errno, STRERROR[answer.errno])
+            raise self._refused("sendto", answer.errno)
         sent = self._otherwise(answer, "sendto", data, flags, address)
         return sent
 
@@ -206,7 +206,7 @@ class SimulatedSocket:
             received = answer.value
             return received
         if answer.__class__ is Fail:
-            raise OSError(answer.errno, STRERROR[answer.errno])
+            raise self._refused("recvfrom", answer.errno)
         received = self._otherwise(answer, "recvfrom", bufsize, flags)
         return received
 
@@ -279,7 +279,13 @@ class SimulatedSocket:
             answer = self._kernel.until_unblocked(call, self._fd, *args)
         if isinstance(answer, Done):
             return answer.value
-        raise OSError(answer.errno, STRERROR[answer.errno])  # type: ignore[union-attr]  # Block is gone
+        raise self._refused(call, answer.errno)  # type: ignore[union-attr]  # Block is gone
+
+    def _refused(self, call: str, errno: int) -> OSError:
+        """The exception of a call that failed. One that would have to wait is counted: it may be asked for ever."""
+        if errno == _EAGAIN:
+            self._kernel.note_idle(call, self._fd)
+        return OSError(errno, STRERROR[errno])
 
     # Connecting -------------------------------------------------------------------------------------------------------
 

@@ -61,6 +61,12 @@ class Deadlock(RuntimeError):
     """Every thread waits, and nothing can end any of the waits. The text says who waits on what, and since when."""
 
 
+class BusyLoop(RuntimeError):
+    """A thread asks again and again whether there is something to do, and in virtual time nothing can change meanwhile.
+    The text says who asks what.
+    """
+
+
 @attrs.define(eq=False)
 class Guest:
     """A guest thread. Times are nanoseconds since the net was made."""
@@ -266,6 +272,15 @@ class Scheduler(ABC):
         what = "; ".join(_told(guest) for guest in waiting)
         who = "the only thread waits" if len(waiting) == 1 else f"all {len(waiting)} threads wait"
         return Deadlock(f"at {_seconds(self.now_ns)} {who}, and {why}: {what}")
+
+    def busy_loop(self, what: str, times: int) -> BusyLoop:
+        """The report of a thread that does not let time pass."""
+        others = [_told(guest) for guest in self.guests if guest.state is S.WAITING]
+        meanwhile = f"; meanwhile {'; '.join(others)}" if others else ""
+        return BusyLoop(
+            f"at {_seconds(self.now_ns)} {self.running.name()} was told {times:,} times, last by {what}, that there is "
+            f"nothing to do yet, and does not let time pass: wait with select, poll, a time-out or sleep{meanwhile}"
+        )
 
 
 def _told(guest: Guest) -> str:

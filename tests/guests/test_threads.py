@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from model import Deadlock, SimNet
+from model import BusyLoop, Deadlock, SimNet
 from realnet import NamespaceRefused, RealNet
 
 PORT = ("127.0.0.1", 80)
@@ -286,6 +286,37 @@ def test_a_deadlock_is_told_with_who_waits_on_what() -> None:
 def test_threads_that_nobody_ends_are_waited_for() -> None:
     with pytest.raises(Deadlock, match=r"MainThread in .*; stuck in Queue\.get\(\), since 0 s"), SimNet() as net:
         started(net, net.queue.Queue().get, name="stuck")
+
+
+def test_a_loop_that_lets_no_time_pass_is_told() -> None:
+    with SimNet() as net:
+        client, server = pair(net)
+        started(net, server.recv, 1, name="reader", daemon=True)
+        client.setblocking(False)
+
+        def ask_for_ever() -> None:
+            while True:
+                with contextlib.suppress(BlockingIOError):
+                    client.recv(1)
+
+        with pytest.raises(BusyLoop) as told:
+            ask_for_ever()
+    assert str(told.value) == (
+        "at 0 s MainThread was told 20,000 times, last by recv() on s2, that there is nothing to do yet, and does not "
+        "let time pass: wait with select, poll, a time-out or sleep; meanwhile reader in recv() on s3, for bytes to "
+        "read, since 0 s"
+    )
+
+
+def test_asking_often_is_no_busy_loop_while_time_passes_or_something_is_done() -> None:
+    with SimNet() as net:
+        client, _ = pair(net)
+        client.setblocking(False)
+        for number in range(24_000):
+            with contextlib.suppress(BlockingIOError):
+                client.recv(1)
+            if number % 10_000 == 0:
+                net.time.sleep(0.001)
 
 
 # ---------------------------------------------------------------- seen in the kernel
