@@ -25,8 +25,8 @@ _WIDTH = 120
 @click.option("--json", "json_file", metavar="FILE", help="Write the result to FILE; - is standard output.")
 @click.option("--quick", is_flag=True, help="A few rounds of everything: whether it runs, not how fast.")
 def main(json_file: str | None, quick: bool) -> None:
-    """Measure the model against the kernel, epoll with many sockets, threads, the cross-check against both, whole sequences, a
-    transfer, virtual time and memory. Takes about three minutes.
+    """Measure the model against the kernel, epoll with many sockets, threads, the cross-check against both, whole
+    sequences, a transfer, virtual time and memory. Takes about three minutes.
     """
     files.check_file(json_file, "--json")
     effort = QUICK if quick else FULL
