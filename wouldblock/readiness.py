@@ -55,7 +55,7 @@ def seen(net: Any, name: str) -> Ready:
                 letter for letter, found in zip("rwx", select.select(*[[number]] * 3, 0), strict=True) if found
             )
         except OSError as error:
-            sets = error.strerror
+            sets = str(error.strerror)
         return Ready(polled, sets, _epolled(select, number, events))
     finally:
         if not isinstance(sock, int):
@@ -69,7 +69,8 @@ def _epolled(select: Any, number: int, events: int) -> int | None:
             epoll.register(number, events)
         except OSError:
             return None
-        return dict(epoll.poll(0)).get(number, 0)
+        found: dict[int, int] = dict(epoll.poll(0))
+        return found.get(number, 0)
 
 
 def table() -> str:
