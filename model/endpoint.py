@@ -79,6 +79,11 @@ class Endpoint:
     rcvbuf_locked: bool = False
     rcvlowat: int = 1
     """So many bytes must wait for poll to say readable, and for a blocking recv to return (SO_RCVLOWAT)."""
+    receive_ticks: int | None = None
+    send_ticks: int | None = None
+    """How long a call may wait to receive or accept, to send or connect, in ticks; None: for ever (SO_RCVTIMEO,
+    SO_SNDTIMEO).
+    """
     keepalive: bool = False
     drops: int = 0
 

@@ -3,8 +3,8 @@
 A greenlet is a stack of its own that runs until it hands over to another, so no two guests are ever in the middle of
 anything, and the same seed gives the same run. Handing over happens in `_go_on_elsewhere` and nowhere else.
 
-While the program's own thread is alone nothing of this is in its way: a wait is a loop that lets time pass and asks
-again.
+While the program's own thread is alone nothing is switched: a wait is a loop that lets time pass until something wakes
+it.
 
 Not here: what is waited for (kernel.py); a guest that never makes a call again is never interrupted.
 """
@@ -85,8 +85,6 @@ class Greenlets(Scheduler):
             self._fail(self.deadlock(f"no timer has ended it in {PATIENCE_NS // NS_PER_SECOND // 3600} hours"))
         ends = [ns for ns in (lapse_ns, timer_ns, patience_ns if lapse_ns is None else None) if ns is not None]
         self.clock.sleep_until(min(ends))
-        if self.alone:
-            self.wake(self._main)
         self.settle()
         self.lapse()
 

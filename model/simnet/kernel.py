@@ -35,7 +35,8 @@ from .arguments import FOREVER
 from .errors import raised
 from .greenlets import Clock, Greenlets
 
-_EAGAIN, _ENOTSOCK = 11, 88
+_EAGAIN, _ENOTSOCK, _EINPROGRESS = 11, 88, 115
+_SENDS = ("connect", "send", "sendto")
 _ROOM = "room in the send buffer"
 BUSY_CALLS = 20_000
 """So often may calls say that there is nothing to do yet, one behind the other, while no virtual time passes."""
@@ -48,6 +49,7 @@ class Host(Protocol):
 
     def call(self, name: str, /, *args: Any) -> Answer: ...
     def keep(self, fd: int, /) -> int: ...
+    def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None: ...
     def seen(self) -> tuple[tuple[str, Observation], ...]: ...
     def beds(self, fds: Iterable[int], /) -> sleeping.Beds: ...
 
@@ -252,8 +254,6 @@ class Kernel:
         of them only if all are `exclusive`. `line` is what the trace is to say if none can ever hold.
         """
         try:
-            if self.guests.alone:
-                return self.guests.wait(on, attempt, until_ns, reason)
             with self._sleeping(attempt, fds, events, exclusive) as asked_again:
                 return self.guests.wait(on, asked_again, until_ns, reason)
         except Deadlock:
@@ -351,8 +351,14 @@ class Kernel:
             if attempt():
                 return answer
             assert isinstance(answer, Block)
-            exclusive = call == "accept" or self._is_datagram(fd)
-            self.wait_for(_on(call, line), attempt, [fd], reason=answer.on, exclusive=exclusive, line=line)
+            until_ns = self.host.gives_up_ns(fd, sends=call in _SENDS)
+            held = self.wait_for(
+                _on(call, line), attempt, [fd], reason=answer.on, until_ns=until_ns, line=line,
+                exclusive=call == "accept" or self._is_datagram(fd),
+            )  # fmt: skip
+            if not held:
+                answer = Fail(_EINPROGRESS if call == "connect" else _EAGAIN)
+                self.put(line, answer)
         return answer
 
     def _is_datagram(self, fd: int) -> bool:
@@ -386,7 +392,10 @@ class Kernel:
 
         with self._hold(fd) as hold:
             if not attempt():
-                self.wait_for(_on(call, line), attempt, [fd], reason=_ROOM, line=line)
+                until_ns = self.host.gives_up_ns(fd, sends=True)
+                if not self.wait_for(_on(call, line), attempt, [fd], reason=_ROOM, until_ns=until_ns, line=line):
+                    shown = Done(taken) if taken else Fail(_EAGAIN)
+                    self.put(line, shown)
         return shown
 
 

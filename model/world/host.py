@@ -276,6 +276,7 @@ class Host:
         child.sndbuf_locked, child.rcvbuf_locked = listener.sndbuf_locked, listener.rcvbuf_locked
         child.nodelay, child.nagle_waived, child.corked = listener.nodelay, listener.nagle_waived, listener.corked
         child.rcvlowat, child.notsent_lowat = listener.rcvlowat, listener.notsent_lowat
+        child.receive_ticks, child.send_ticks = listener.receive_ticks, listener.send_ticks
         child.reuse_address = listener.reuse_address
         child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
         child.hears_errors, child.path_discovery = listener.hears_errors, listener.path_discovery
@@ -353,6 +354,16 @@ class Host:
         """The files behind descriptors, for a thread to sleep on; those that are not open are passed over."""
         files = [self.descriptors.get(fd) or self.epolls.get(fd) for fd in fds]
         return sleeping.Beds(self.sleepers, tuple(dict.fromkeys(file.number for file in files if file is not None)))
+
+    def gives_up_ns(self, fd: int, *, sends: bool) -> int | None:
+        """When a call that begins to wait now gives up, to send and connect or to receive and accept; None: never."""
+        end = self.descriptors[fd]
+        ticks = end.send_ticks if sends else end.receive_ticks
+        if ticks is None:
+            return None
+        tick_ns = self.profile.jiffy_ns
+        asked = self.now_ns // tick_ns + self.first_tick + ticks
+        return (firing_tick(asked, level_of(ticks)) - self.first_tick) * tick_ns if ticks else self.now_ns
 
     def keep(self, fd: int) -> int:
         """A descriptor is closed while a call still uses the socket behind it: nobody can name it any more, and it

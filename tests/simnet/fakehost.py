@@ -17,7 +17,7 @@ from model.simnet.modules import make_modules
 from model.trace import CallEvent, Event
 from model.values.observation import Observation
 from model.values.results import Answer, Done, Fail
-from model.waiting.sleeping import Beds
+from model.waiting.sleeping import Beds, Queues, wake
 
 Scripted = Answer | Callable[..., Answer]
 
@@ -29,6 +29,7 @@ class FakeHost:
         self.now_ns = 0
         self.timers: list[int] = []
         self.names: dict[int, str] = {}
+        self.sleepers: Queues = {}
         self.calls: list[tuple[Any, ...]] = []
         self.answers: dict[str, Scripted | list[Scripted]] = {
             "setblocking": Done(),
@@ -58,6 +59,9 @@ class FakeHost:
         self._events.append(CallEvent(self.now_ns, "lo", name, None, shown, answer, rules=(f"rule_of_{name}",)))
         return answer
 
+    def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None:
+        return None
+
     def keep(self, fd: int, /) -> int:
         return -1
 
@@ -65,12 +69,13 @@ class FakeHost:
         return ()
 
     def beds(self, fds: Iterable[int], /) -> Beds:
-        return Beds({}, ())
+        return Beds(self.sleepers, (0,))
 
     def sleep_until(self, at_ns: int, /) -> None:
         assert at_ns >= self.now_ns
         self.now_ns = at_ns
         self.timers = [timer for timer in self.timers if timer > at_ns]
+        wake(0, 0, self.sleepers)  # whoever waits asks again
 
     def next_deadline(self) -> int | None:
         return min(self.timers, default=None)
