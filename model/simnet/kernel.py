@@ -35,7 +35,7 @@ from .arguments import FOREVER
 from .errors import raised
 from .greenlets import Clock, Greenlets
 
-_EAGAIN, _ENOTSOCK, _EINPROGRESS = 11, 88, 115
+_EAGAIN, _ENOTSOCK = 11, 88
 _SENDS = ("connect", "send", "sendto")
 _ROOM = "room in the send buffer"
 BUSY_CALLS = 20_000
@@ -329,14 +329,14 @@ class Kernel:
             self.step()
             self.guests.wait("sleep()", lambda: False, self.clock.now_ns + ns)
 
-    def until_unblocked(self, call: str, fd: int, *args: Any) -> Answer:
-        """Repeat a call that has just blocked until it answers, first at once, then whenever it may.
+    def until_unblocked(self, blocked: Block, call: str, fd: int, *args: Any) -> Answer:
+        """Repeat a call that has just blocked until it answers or gives up, first at once, then whenever it may.
 
         At once, because a blocked call lets go of the socket, and what arrived meanwhile is processed then. The trace
         shows one call, with the rules of all attempts.
         """
         line = self.take_out()
-        answer: Answer = Block("")
+        answer: Answer = blocked
 
         def attempt() -> bool:
             nonlocal answer, line
@@ -357,7 +357,7 @@ class Kernel:
                 exclusive=call == "accept" or self._is_datagram(fd),
             )  # fmt: skip
             if not held:
-                answer = Fail(_EINPROGRESS if call == "connect" else _EAGAIN)
+                answer = Fail(blocked.errno)
                 self.put(line, answer)
         return answer
 

@@ -276,7 +276,7 @@ class SimulatedSocket:
     def _otherwise(self, answer: Answer, call: str, *args: Any) -> Any:
         """What becomes of a call that may not have succeeded at once: its value in the end, or its exception."""
         if isinstance(answer, Block):
-            answer = self._kernel.until_unblocked(call, self._fd, *args)
+            answer = self._kernel.until_unblocked(answer, call, self._fd, *args)
         if isinstance(answer, Done):
             return answer.value
         raise self._refused(call, answer.errno)  # type: ignore[union-attr]  # Block is gone
@@ -309,7 +309,7 @@ class SimulatedSocket:
             kernel.step()
         answer = self._call("connect", self._fd, address)
         if isinstance(answer, Block):
-            answer = kernel.until_unblocked("connect", self._fd, address)
+            answer = kernel.until_unblocked(answer, "connect", self._fd, address)
         if isinstance(answer, Done):
             return 0
         assert isinstance(answer, Fail)

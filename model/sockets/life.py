@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 U, G, C, D = Life.UNCONNECTED, Life.CONNECTING, Life.CONNECTED, Life.DISCONNECTING
 ANY_LIFE = tuple(Life)
+_ESTABLISHED = "the connection to be established"
 
 
 class LifeEvent(IntEnum):
@@ -127,7 +128,7 @@ def connect_starts(tcb: Tcb, address: Address, host: Host) -> Answer:
         take_over(tcb, host.tcb(resting), host)
     host.connections[tcb.local, tcb.remote] = tcb.number
     TCP.fire(host.trail, TcpEvent.ACTIVE_OPEN, tcb, host)
-    return Fail(errno.EINPROGRESS) if tcb.nonblocking else Block("the connection to be established")
+    return Fail(errno.EINPROGRESS) if tcb.nonblocking else Block(_ESTABLISHED, errno.EINPROGRESS)
 
 
 @SOCKET.rule(
@@ -136,7 +137,7 @@ def connect_starts(tcb: Tcb, address: Address, host: Host) -> Answer:
 )  # fmt: skip
 def connect_asked_again_in_progress(tcb: Tcb, address: Address, host: Host) -> Answer:
     """The first attempt is still in progress: EALREADY."""
-    return Fail(errno.EALREADY) if tcb.nonblocking else Block("the connection to be established")
+    return Fail(errno.EALREADY) if tcb.nonblocking else Block(_ESTABLISHED, errno.EALREADY)
 
 
 @SOCKET.rule(

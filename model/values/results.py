@@ -38,9 +38,10 @@ class Fail:
 
 @attrs.define(slots=True, unsafe_hash=True)
 class Block:
-    """The call would have to wait for `on`."""
+    """The call would have to wait for `on`. `errno` is what it says if it gives up (SO_RCVTIMEO, SO_SNDTIMEO)."""
 
     on: str
+    errno: int = _errno.EAGAIN
 
     def __str__(self) -> str:
         return f"blocks on {self.on}"

@@ -216,12 +216,11 @@ class Scheduler(ABC):
                 THREAD.fire(self.trail, E.WOKEN, guest, self.now_ns)
 
     def lapse(self) -> None:
-        """Waits whose time is over end, after a last try."""
+        """Waits whose time is over end. Nobody tries once more: what nobody was woken for is not noticed."""
         now_ns = self.now_ns
         for guest in self.guests:
             if guest.state is S.WAITING and guest.until_ns is not None and guest.until_ns <= now_ns:
-                assert guest.attempt is not None
-                THREAD.fire(self.trail, E.WOKEN if guest.attempt() else E.LAPSES, guest, now_ns)
+                THREAD.fire(self.trail, E.LAPSES, guest, now_ns)
 
     def next_lapse_ns(self) -> int | None:
         """When the next wait runs out."""
