@@ -279,7 +279,7 @@ class SimulatedSocket:
             answer = self._kernel.until_unblocked(answer, call, self._fd, *args)
         if isinstance(answer, Done):
             return answer.value
-        raise self._refused(call, answer.errno)  # type: ignore[union-attr]  # Block is gone
+        raise self._refused(call, answer.errno)
 
     def _refused(self, call: str, errno: int) -> OSError:
         """The exception of a call that failed. One that would have to wait is counted: it may be asked for ever."""
