@@ -280,6 +280,10 @@ _FIN_VIEW = {
 }
 
 
+_FIN_TOLD_VIEW = {**_FIN_VIEW, ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW, ReceiveBuffer.HOLDING)}
+"""Where the FIN is acknowledged at once, that may open the window."""
+
+
 @TCP.rule(
     on=E.SEGMENT_FIN, moves={S.ESTABLISHED: S.CLOSE_WAIT}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
     cite="RFC 9293 §3.10.7.4, eighth: check the FIN bit, ESTABLISHED",
@@ -292,7 +296,7 @@ def fin_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 @TCP.rule(
-    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_1: S.CLOSING}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
+    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_1: S.CLOSING}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_TOLD_VIEW},
     cite="RFC 9293 §3.10.7.4, eighth, FIN-WAIT-1",
 )  # fmt: skip
 def fins_cross(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -302,7 +306,7 @@ def fins_cross(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 @TCP.rule(
-    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_2: S.TIME_WAIT}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
+    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_2: S.TIME_WAIT}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_TOLD_VIEW},
     cite="RFC 9293 §3.10.7.4, eighth, FIN-WAIT-2",
 )  # fmt: skip
 def peers_fin_ends_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:

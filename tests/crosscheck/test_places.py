@@ -69,6 +69,11 @@ def test_a_sequence_is_made_of_its_numbers_alone(family: str) -> None:
     assert 0 < len(again) <= 60
 
 
+def test_a_fin_that_is_acknowledged_at_once_may_open_the_window() -> None:
+    """In this sequence one does, with 86,880 bytes unread; a rule that had not declared it was a defect."""
+    assert len(made(STREAM, 1000, 601, 12, TwoHosts())) == 1000
+
+
 def test_places_have_names() -> None:
     assert (LOOPBACK.where, TwoHosts().where) == ("loopback", "two hosts, MTU 1500")
 
