@@ -114,6 +114,16 @@ def test_another_hosts_address_cannot_be_bound(place: TwoHosts, kind: str) -> No
     assert answers(place, (kind,), ("bind", 1, ("home", 0)), (kind,), ("bind", 2, ("of", 1)))[-1] == "EADDRNOTAVAIL"
 
 
+def test_loopback_must_not_leave_its_host(place: TwoHosts) -> None:
+    """A datagram socket that is connected to the wildcard has an address of loopback, and another is bound to it."""
+    found = answers(
+        place, ("udp",), ("bind", 1, ("any", 0)), ("connect", 1, ("any", 9)), ("udp",), ("tcp",),
+        ("bind", 3, ("of", 1)), ("connect", 3, ("home", 9)), ("connect", 3, ("foreign", 80)),
+        ("sendto", 1, 1, ("home", 9)), ("sendto", 1, 1, ("foreign", 5)),
+    )  # fmt: skip
+    assert found[6:] == ["EINVAL", "ENETUNREACH", "EINVAL", "ENETUNREACH"]
+
+
 def test_a_refusal_comes_back(place: TwoHosts) -> None:
     found = answers(
         place, ("tcp",), ("connect", 1, ("home", 9)), ("connect", 1, ("home", 9)), ("udp",),
