@@ -73,10 +73,11 @@ confirm: setup ## check for two minutes, and two with a scripted peer, commit-re
 	@$(PY) -m wouldblock draw --all --out docs/diagrams
 
 .PHONY: agreement
-agreement: setup uml ## whole sequences for ten minutes, and ten in the guest, commit-ready: how often the model is equal to a kernel that repeats itself
+agreement: setup uml ## whole sequences for ten minutes, ten between two hosts, and ten in the guest, commit-ready: how often the model is equal to a kernel that repeats itself
 	@$(PY) -m wouldblock agree --time 600 --json $(REPORT)/agreement.json $(ARGS) || [ $$? = 1 ]
+	@$(PY) -m wouldblock agree --two-hosts --time 600 --json $(REPORT)/agreement-two-hosts.json $(ARGS) || [ $$? = 1 ]
 	@$(PY) -m wouldblock agree --guest --time 600 --json $(REPORT)/agreement-guest.json $(ARGS) || [ $$? = 1 ]
-	@$(PY) -m wouldblock.agreed $(REPORT)/agreement.json $(REPORT)/agreement-guest.json
+	@$(PY) -m wouldblock.agreed $(REPORT)/agreement.json $(REPORT)/agreement-two-hosts.json $(REPORT)/agreement-guest.json
 
 .PHONY: lock
 lock: ## pin anew what pyproject.toml asks for, with hashes, for every Python from 3.11 on

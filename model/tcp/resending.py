@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 R, E = Recovery, RecoveryEvent
+LONGEST_RUN = 65_536
+"""What a send buffer may hold twice beyond its size before nothing in it is cut any more (GSO_LEGACY_MAX_SIZE), in
+bytes of text, each time with a buffer's overhead without its head.
+"""
 
 
 # ---------------------------------------------------------------- an acknowledgement has arrived
@@ -169,7 +173,7 @@ def resend_lost(tcb: Tcb, host: Host) -> None:
 
 def send_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bool:
     """Put a buffer on the wire again, at most so many segments of it; the rest stays as it is. False if the peer's
-    window does not reach it any more (`tcp_retransmit_skb`).
+    window does not reach it any more, or if it would have to be cut and may not be (`tcp_retransmit_skb`).
     """
     if not transmit_again(tcb, buffer, segments, host):
         return False
@@ -197,6 +201,8 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
     if size > room:
         size = room // mss * mss or room
     if len(buffer.data) > size:
+        if may_not_be_cut(tcb, buffer, host):
+            return False
         scoreboard.cut_unacked(tcb, buffer, size, mss, host)
     else:
         scoreboard.count_anew(tcb, buffer, mss)
@@ -207,6 +213,15 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
     tcb.resent += buffer.segments
     buffer.sent_again = True
     return True
+
+
+def may_not_be_cut(tcb: Tcb, buffer: OutBuffer, host: Host) -> bool:
+    """Whether the send buffer holds so much more than it may that nothing more is charged to it for the sake of
+    cutting: neither the first nor the last that is unacknowledged is meant (`tcp_fragment`).
+    """
+    profile = host.profile
+    most = tcb.sndbuf + 2 * (LONGEST_RUN + profile.buffer_descriptor + profile.buffer_trailer)
+    return tcb.wmem >> 1 > most and buffer is not tcb.unacked[0] and buffer is not tcb.unacked[-1]
 
 
 def reordering_is_over(tcb: Tcb, host: Host) -> None:
