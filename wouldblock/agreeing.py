@@ -31,16 +31,17 @@ _REFRESH_S = 0.5
 
 def agree(
     sequences: int | None, seconds: float | None, seed: int, families: Sequence[str], lengths: Sequence[int],
-    only: int | None, json_file: str | None,
+    only: int | None, settings: str, json_file: str | None,
 ) -> int:  # fmt: skip
     """The comparison, its table and its report. Raises `Stop` where the kernel is out of reach."""
     from realnet import NamespaceRefused
+    from realnet.settings import NAMED
     from wouldblock.crosscheck import agreement
 
     if sequences is None and seconds is None and only is None:
         seconds = DEFAULT_SECONDS
     with arms.refused_in_a_sentence(NamespaceRefused), _progress(stderr_screen()) as show:
-        report = agreement.agree(seed, sequences, seconds, families, lengths, show, only)
+        report = agreement.agree(seed, sequences, seconds, families, lengths, show, only, NAMED[settings])
     files.write_json(json_file, report.to_json())
     console = screen(json_file)
     with suppress(KeyboardInterrupt):  # enough read; the verdict stands

@@ -24,6 +24,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 FORMATS = ("svg", "png", "dot", "mermaid")
 FAMILIES, LENGTHS = ("stream", "lives", "udp"), (60, 200, 1000)
 """Of sequences (crosscheck/operations.py, agreement.py)."""
+SETTINGS = ("pinned", "default")
+"""Of the kernel (realnet/settings.py)."""
 
 
 class Duration(click.ParamType[float]):
@@ -212,6 +214,13 @@ def _scenario(targets: tuple[str, ...], defines: tuple[str, ...]) -> str:
     help="Calls of a sequence. May be given several times.  [default: 60, 200 and 1000]",
 )
 @click.option("--only", type=click.IntRange(min=0), metavar="NUMBER", help="Play the sequence of this number alone.")
+@click.option(
+    "--settings",
+    type=click.Choice(SETTINGS),
+    default="pinned",
+    show_default=True,
+    help="Of the kernel: pinned ones, or those that it begins with.",
+)
 @click.option("--guest", is_flag=True, help="Play them in a guest with another kernel (user-mode-linux).")
 @_json_option("the report")
 def agree(
@@ -221,6 +230,7 @@ def agree(
     families: tuple[str, ...],
     lengths: tuple[int, ...],
     only: int | None,
+    settings: str,
     guest: bool,
     json_file: str | None,
 ) -> int:
@@ -233,6 +243,10 @@ def agree(
 
     With --guest the kernel is another one, Debian's user-mode-linux, and the model is that release's.
 
+    Settings: pinned are reno, buffers that do not tune themselves and no auto-corking, with which the kernel repeats
+    itself best; default are the kernel's own, cubic, tuning and auto-corking. bbr stays out of both: it paces with
+    timers, even where the machine prefers it.
+
     Families: stream is one connection's data, lives are the lives of many connections, udp is UDP.
 
     \b
@@ -240,12 +254,13 @@ def agree(
       wouldblock agree
       wouldblock agree --time 300 --json agreement.json
       wouldblock agree --guest
+      wouldblock agree --settings default
       wouldblock agree --family stream --length 200 --only 17
     """
     if only is not None and (sequences is not None or seconds is not None):
         raise Stop("--only plays one sequence of each family and length: leave --sequences and --time out.")
     arm = guests.agree if guest else agreeing.agree
-    return arm(sequences, seconds, seed, families or FAMILIES, lengths or LENGTHS, only, json_file)
+    return arm(sequences, seconds, seed, families or FAMILIES, lengths or LENGTHS, only, settings, json_file)
 
 
 @cli.command(short_help="The accounts of memory behind every call of a scenario, and why it stopped.")

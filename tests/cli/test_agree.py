@@ -15,6 +15,8 @@ import attrs
 import pytest
 
 from realnet import NamespaceRefused
+from realnet.settings import DEFAULT, NAMED, PINNED_SETTINGS
+from wouldblock.cli import SETTINGS
 from wouldblock.crosscheck import agreement
 from wouldblock.crosscheck.agreement import Agreement, Cell, Difference
 
@@ -81,6 +83,17 @@ def test_one_alone(invoke: Invoke, fake: Fake) -> None:
     refused = invoke("agree", "--only", "17", "--time", "5")
     assert refused.exit_code == 2
     assert "leave --sequences and --time out" in one_sentence(refused)
+
+
+def test_settings_are_named(invoke: Invoke, fake: Fake) -> None:
+    assert invoke("agree").exit_code == 0
+    assert fake.asked[7] is PINNED_SETTINGS
+    assert invoke("agree", "--settings", "default").exit_code == 0
+    assert fake.asked[7] is DEFAULT
+    found = invoke("agree", "--settings", "mine")
+    assert found.exit_code == 2
+    assert "'pinned', 'default'" in found.stderr
+    assert set(SETTINGS) == set(NAMED)
 
 
 def test_nothing_repeated_is_no_agreement(invoke: Invoke, fake: Fake) -> None:

@@ -11,8 +11,9 @@ from model.sockets.life import SOCKET
 from model.values.results import Fail
 from realnet.namespace import Namespace, NamespaceRefused
 from realnet.page import FreshPage
+from realnet.settings import DEFAULT
 from wouldblock.crosscheck.agreement import agree, made
-from wouldblock.crosscheck.operations import FAMILIES, LIVES, STREAM
+from wouldblock.crosscheck.operations import DATAGRAM, FAMILIES, LIVES, STREAM
 from wouldblock.crosscheck.pair import Pair
 from wouldblock.crosscheck.recording import Recording, record
 
@@ -64,6 +65,13 @@ def test_what_the_kernel_repeats_the_model_shows(kernel: None) -> None:
     assert all(cell.repeated for cell in report.cells)
     assert report.differences == []
     assert report.agreed
+
+
+def test_the_kernels_own_settings(kernel: None) -> None:
+    report = agree(seed=1, sequences=4, lengths=(60,), families=[DATAGRAM], settings=DEFAULT)
+    assert report.where == "loopback, default settings"
+    assert report.settings["net.ipv4.tcp_moderate_rcvbuf"] == "1"
+    assert report.differences == []
 
 
 def test_a_wrong_rule_shows(kernel: None) -> None:

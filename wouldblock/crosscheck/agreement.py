@@ -26,12 +26,14 @@ from model.values.observation import Observation
 from model.world.host import Host
 from realnet.namespace import Namespace
 from realnet.page import FreshPage
+from realnet.settings import PINNED_SETTINGS, Settings
 
 from .arms import ModelArm
 from .operations import FAMILIES, Operation, describe, next_operation, prelude
 from .pair import Pair, Step
 from .recording import Recording, Shown, record
 from .repeating import named
+from .running import profile_for
 from .walk import home_address
 
 TIMES = 3
@@ -125,8 +127,9 @@ def made(family: str, length: int, seed: int, number: int) -> list[Operation]:
 class _Agreeing:
     """The comparison in progress, in a namespace that was entered."""
 
-    def __init__(self, report: Agreement, page: FreshPage) -> None:
-        self.report, self.page = report, page
+    def __init__(self, report: Agreement, page: FreshPage, settings: Settings) -> None:
+        self.report, self.page, self.settings = report, page, settings
+        self.profile = profile_for(settings)
         self.homes = 0
 
     def sequence(self, cell: Cell, number: int) -> None:
@@ -151,10 +154,10 @@ class _Agreeing:
     def _record(self, operations: list[Operation]) -> tuple[str, list[Shown]]:
         self.homes += 1
         home = home_address(self.homes)
-        return home, record(operations, home, self.page)
+        return home, record(operations, home, self.page, self.settings)
 
     def _follow(self, cell: Cell, number: int, home: str, run: list[Shown]) -> Difference | None:
-        pair = Pair(home, number, None, recording=Recording(run))
+        pair = Pair(home, number, None, recording=Recording(run), profile=self.profile)
         for at, shown in enumerate(run):
             step = pair.step(shown.op)
             wrong = _left(step) if step.left else step.wrong
@@ -179,16 +182,18 @@ def _shown(run: list[Shown]) -> list[Any]:
 def agree(
     seed: int = 1, sequences: int | None = None, seconds: float | None = None, families: Sequence[str] = FAMILIES,
     lengths: Sequence[int] = (60, 200, 1000), progress: Progress | None = None, only: int | None = None,
+    settings: Settings = PINNED_SETTINGS,
 ) -> Agreement:  # fmt: skip
     """Compare until each family and length has had `sequences` of them, or its share of `seconds`.
 
     `only` plays the sequence of this number alone. Ctrl-C ends it, and the report says so. Raises
-    `realnet.NamespaceRefused` where no private namespace may be made.
+    `realnet.NamespaceRefused` where no private namespace may be made, or none with these settings.
     """
-    report = Agreement(seed, cells=[Cell(family, length) for family in families for length in lengths])
-    with Namespace() as namespace, FreshPage() as page:
+    where = "loopback" if settings is PINNED_SETTINGS else f"loopback, {settings.name} settings"
+    report = Agreement(seed, where, cells=[Cell(family, length) for family in families for length in lengths])
+    with Namespace(settings) as namespace, FreshPage() as page:
         report.kernel, report.settings = namespace.kernel, namespace.settings
-        run = _Agreeing(report, page)
+        run = _Agreeing(report, page, settings)
         began = time.monotonic()
         try:
             for at, cell in enumerate(report.cells):

@@ -34,6 +34,7 @@ from model.values.observation import Observation
 from model.values.results import Answer, Block, Done
 from model.world.host import Host
 from realnet.observe import Observer
+from realnet.settings import PINNED_SETTINGS, Settings
 
 from .operations import Operation, references
 
@@ -63,8 +64,9 @@ def _are_there(op: Operation, sockets: Container[int], epolls: Container[int]) -
 class KernelArm:
     """Operations on real non-blocking sockets in the namespace that the caller has entered."""
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, home: str, settings: Settings = PINNED_SETTINGS) -> None:
         self.home = home
+        self.settings = settings
         self.rests_s = RESTS_S
         self.sockets: dict[int, socket.socket] = {}
         self.epolls: dict[int, select.epoll] = {}
@@ -119,7 +121,9 @@ class KernelArm:
         self.observer.add(sock)
 
     def _tcp(self) -> None:
-        self._add(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.settings.tell(sock)
+        self._add(sock)
 
     def _udp(self) -> None:
         self._add(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))

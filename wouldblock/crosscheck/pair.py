@@ -39,6 +39,7 @@ from model.choices import (
     Seeded,
 )
 from model.endpoint import Endpoint
+from model.profiles import Profile
 from model.rules import Arrow, ModelDefect
 from model.tcp.block import Tcb, Timer
 from model.tcp.ends import is_orphan
@@ -144,13 +145,13 @@ class Pair:
 
     def __init__(
         self, home: str, seed: int, diag: Diag | None, page: FreshPage | None = None,
-        recording: Recording | None = None,
+        recording: Recording | None = None, profile: Profile = PROFILE,
     ) -> None:  # fmt: skip
         if page is not None:
             page.turn()
         self.kernel = recording or KernelArm(home)
         self.policy = Follow(seed)
-        self.model = ModelArm(home, Host("lo", PROFILE, self.policy))
+        self.model = ModelArm(home, Host("lo", profile, self.policy))
         self.others: list[ModelArm] = []
         self.diag = diag
         self.epoch_ns: int | None = None

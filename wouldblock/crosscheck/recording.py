@@ -14,6 +14,7 @@ import attrs
 
 from model.values.observation import Observation
 from realnet.page import FreshPage
+from realnet.settings import PINNED_SETTINGS, Settings
 
 from .arms import DRAWS_PORT, KernelArm
 from .operations import Operation
@@ -32,10 +33,12 @@ class Shown:
     """The local port of the socket, after an operation that may draw one; else 0."""
 
 
-def record(operations: list[Operation], home: str, page: FreshPage) -> list[Shown]:
+def record(
+    operations: list[Operation], home: str, page: FreshPage, settings: Settings = PINNED_SETTINGS
+) -> list[Shown]:
     """Perform them on fresh sockets. Those that name a socket which the kernel did not give are left out."""
     page.turn()
-    arm = KernelArm(home)
+    arm = KernelArm(home, settings)
     found: list[Shown] = []
     try:
         for op in operations:
