@@ -169,7 +169,7 @@ def note_receivers_trip(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Measure a round trip where text arrives (`tcp_rcv_rtt_measure_ts`)."""
     if tcb.timestamps and segment.timestamps and segment.timestamps[1]:
         full = segment.end - segment.seq >= tcb.rcv_mss
-        note_echo_trip(tcb, segment.timestamps[1], full, timestamps.round_trip_ns(tcb, segment, host))
+        note_echo_trip(tcb, segment.timestamps[1], full, timestamps.round_trip_ns(tcb, segment, host, 0))
 
 
 @TCP.rule(

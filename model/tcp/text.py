@@ -19,6 +19,7 @@ from .block import Tcb
 from .ends import abort, rest
 from .machine import DROP, RECEIVE_BUFFER, SYNCHRONIZED, TCP, ReceiveBuffer, TcpEvent
 from .output import reset_in_answer, send_ack
+from .tuning import make_room
 from .windows import ack_soon, grow_window, may_predict, note_data, note_segment_size
 
 if TYPE_CHECKING:
@@ -240,6 +241,8 @@ def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     if tcb.sack_permitted and not order.is_here(tcb, segment):
         grow_window(tcb, size, segment.truesize, host, in_pages=False)
     order.keep(tcb, segment, host.profile)
+    if tcb.fd is not None:
+        make_room(tcb, 2 * tcb.read_in_trip, host)
     tcb.predicts = False
     tcb.ack_scheduled = True
 

@@ -68,9 +68,10 @@ def test_what_the_kernel_repeats_the_model_shows(kernel: None) -> None:
 
 
 def test_the_kernels_own_settings(kernel: None) -> None:
-    report = agree(seed=1, sequences=4, lengths=(60,), families=[DATAGRAM], settings=DEFAULT)
+    report = agree(seed=1, sequences=6, lengths=(60,), families=[STREAM, DATAGRAM], settings=DEFAULT)
     assert report.where == "loopback, default settings"
     assert report.settings["net.ipv4.tcp_moderate_rcvbuf"] == "1"
+    assert all(cell.repeated for cell in report.cells)
     assert report.differences == []
 
 
