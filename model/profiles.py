@@ -101,8 +101,6 @@ class Profile:
     tunes_receive_buffers: bool
     """Whether a receive buffer that nobody sized follows what is read in a round trip (net.ipv4.tcp_moderate_rcvbuf).
     """
-    corks_by_itself: bool
-    """Whether a small segment waits for more while the device holds an earlier one (net.ipv4.tcp_autocorking)."""
     slow_start_after_idle: bool
     """Whether the congestion window closes while nothing is sent (net.ipv4.tcp_slow_start_after_idle)."""
     initial_cwnd: int
@@ -252,7 +250,6 @@ LINUX = Profile(
     pingpong_threshold=1,
     congestion_control="reno",
     tunes_receive_buffers=False,
-    corks_by_itself=False,
     slow_start_after_idle=True,
     initial_cwnd=10,
     path_mtu_min=552,
@@ -301,11 +298,13 @@ LINUX = Profile(
 )
 """With the settings pinned that keep the kernel from agreeing with itself (realnet/settings.py)."""
 
-_DEFAULTS: dict[str, Any] = {"congestion_control": "cubic", "tunes_receive_buffers": True, "corks_by_itself": True}
+_DEFAULTS: dict[str, Any] = {"congestion_control": "cubic", "tunes_receive_buffers": True}
 
 
 def with_default_settings(profile: Profile) -> Profile:
-    """The same system with the settings that its kernel begins with, but for bbr where a machine prefers that."""
+    """The same system with the settings that its kernel begins with, but for bbr where a machine prefers that. On
+    loopback auto-corking makes no difference: it waits while the device holds something, and this one never does.
+    """
     return attrs.evolve(profile, **_DEFAULTS)
 
 

@@ -65,6 +65,7 @@ def copy_in(tcb: Tcb, buffer: OutBuffer, data: bytes | memoryview, host: Host) -
         buffer.truesize += count
         charge_sending(tcb, count, host.profile)
         tcb.write_seq += count
+        host.copied(count)
     return count
 
 
@@ -241,6 +242,7 @@ def take_received(tcb: Tcb, wanted: int, host: Host) -> bytes:
             tcb.copied_seq += count
             rest -= count
             if tunes:
+                host.copied(count)
                 note_read(tcb, host)
         if rest:
             break

@@ -46,6 +46,6 @@ def test_no_release_is_an_error(release: str) -> None:
         for_release(release)
 
 
-def test_default_settings_are_three_fields() -> None:
+def test_default_settings_are_two_fields() -> None:
     differs = {name for name in attrs.asdict(LINUX) if getattr(LINUX, name) != getattr(LINUX_DEFAULT, name)}
-    assert differs == {"congestion_control", "tunes_receive_buffers", "corks_by_itself"}
+    assert differs == {"congestion_control", "tunes_receive_buffers"}

@@ -48,6 +48,7 @@ from model.values.constants import POLLOUT
 from model.values.observation import Observation
 from model.values.results import show
 from model.world.host import Host
+from model.world.pace import Pace
 from realnet.diag import Diag
 from realnet.page import FreshPage
 from realnet.ticks import count_at
@@ -64,6 +65,9 @@ LATE_NS = 20_000_000
 
 MOST_TIMERS = 4
 """How many timers close to their deadlines are tried in every combination; further ones are taken as not fired."""
+
+PACE = Pace(byte_ps=65, segment_ns=3000)
+"""What a call takes on the machine at hand, in the order of it."""
 
 MOST_OTHERS = 6
 """How many alternatives are kept beside the one that is gone on with."""
@@ -152,6 +156,7 @@ class Pair:
         self.kernel = recording or KernelArm(home)
         self.policy = Follow(seed)
         self.model = ModelArm(home, Host("lo", profile, self.policy))
+        self.model.host.pace = PACE if profile.tunes_receive_buffers else None
         self.others: list[ModelArm] = []
         self.diag = diag
         self.epoch_ns: int | None = None
@@ -315,6 +320,7 @@ class Pair:
             asked = (TIMER_HAS_FIRED,)
             host.fire_early(timers[0])
         host.now_ns = max(began, host.now_ns)  # a timer within the last step was let fire on its tick, which is later
+        host.ends_ns = self.kernel.ended_ns - (self.epoch_ns or 0)
         arrows = list(host.trail)
         try:
             got = arm.perform(op)
