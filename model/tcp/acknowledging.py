@@ -137,7 +137,7 @@ def _measure(tcb: Tcb, segment: Segment, progress: Progress, sacked_before: int,
         if not (lone and not progress.sacked and tcb.shortest_us is not None and last > tcb.shortest_us * 1000):
             note_shortest(tcb, last, host)
         note_round_trip(tcb, first, host)
-        tcb.control.round_trip(tcb, last // 1000, host.now_ns)
+        tcb.control.round_trip(tcb, last // 1000, host)
     head = tcb.unacked[0] if tcb.unacked else None
     progress.timer_is_due = progress.acknowledged > 0 or (
         head is not None and sacked is not None and sacked > host.now_ns - head.sent_ns

@@ -349,6 +349,7 @@ def _established(tcb: Tcb, segment: Segment, host: Host) -> None:
     tcb.backoff = tcb.retransmits = tcb.timeouts = 0
     bound_mss(tcb)
     first_rcv_mss(tcb)
+    tcb.control.begins(tcb, host)
     settle_buffers(tcb, host)
     tcb.heard_ns = host.tick_ns
     keepalive.start(tcb, host)

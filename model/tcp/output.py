@@ -240,7 +240,7 @@ def send_buffer(tcb: Tcb, host: Host) -> None:
     buffer = tcb.unsent.popleft()
     begins = not tcb.unacked
     if begins:
-        tcb.control.starts_sending(tcb, host.now_ns)
+        tcb.control.starts_sending(tcb, host)
     tcb.unacked.append(buffer)
     host.held.add(buffer.number)
     tcb.in_flight += buffer.segments

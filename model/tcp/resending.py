@@ -245,7 +245,7 @@ def acknowledged(tcb: Tcb, progress: Progress, as_ever: bool, host: Host) -> Non
         congestion.reduce(tcb, delivered, tcb.lost - progress.lost, progress.advanced)
     elif _may_open(tcb, progress):
         if congestion.is_used_up(tcb):
-            tcb.control.opens(tcb, delivered, host.now_ns)
+            tcb.control.opens(tcb, delivered, host)
         tcb.cwnd_at_ns = host.tick_ns
     congestion.pace(tcb)
     send_for(tcb, again, host)
