@@ -208,11 +208,11 @@ WINDOW_DIVISOR = 3
 _LATELY_NS = 1_000_000
 
 
-def run_should_wait(tcb: Tcb, buffer: OutBuffer, longest: int, last: bool, host: Host) -> bool:
+def run_should_wait(tcb: Tcb, buffer: OutBuffer, longest: int, last: bool, now_ns: int) -> bool:
     """Whether a run that the windows let go in part only waits for the next acknowledgement, to go as a longer one
     (`tcp_tso_should_defer`). It does if something was sent a moment ago, and the acknowledgement is due at once.
     """
-    if tcb.recovery >= Recovery.RECOVERY or not tcb.unacked or host.now_ns - tcb.transmitted_ns > _LATELY_NS:
+    if tcb.recovery >= Recovery.RECOVERY or not tcb.unacked or now_ns - tcb.transmitted_ns > _LATELY_NS:
         return False
     room_window = tcb.snd_una + tcb.snd_wnd - buffer.seq
     limit = min(room_window, (tcb.cwnd - tcb.pipe) * tcb.mss)
@@ -220,7 +220,7 @@ def run_should_wait(tcb: Tcb, buffer: OutBuffer, longest: int, last: bool, host:
         return False
     if limit >= min(tcb.snd_wnd, tcb.cwnd * tcb.mss) // WINDOW_DIVISOR:
         return False
-    due_in_ns = tcb.unacked[0].sent_ns + tcb.srtt_ns - host.now_ns
+    due_in_ns = tcb.unacked[0].sent_ns + tcb.srtt_ns - now_ns
     if due_in_ns > min(tcb.srtt_ns // 2, _LATELY_NS):
         return False
     return limit <= len(buffer.data) or not buffer.fin

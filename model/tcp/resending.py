@@ -202,7 +202,7 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
         scoreboard.count_anew(tcb, buffer, mss)
         if len(buffer.data) < min(room, mss) and not host.owns(tcb.remote[0]):
             scoreboard.join_following(tcb, buffer, min(room, mss), host)
-    note_sent(tcb, buffer, host)
+    note_sent(tcb, buffer, host.now_ns)
     resend(tcb, buffer, host)
     tcb.resent += buffer.segments
     buffer.sent_again = True
