@@ -316,7 +316,7 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, *, new: bool) -> None:
         host.transmit(
             attrs.evolve(
                 whole, seq=buffer.seq + at, flags=bits if at else bits | told, data=part, segment_size=0,
-                truesize=host.profile.buffer_overhead + len(part), pages=tuple(here), buffer=0,
+                truesize=host.profile.buffer_overhead + len(part), pages=tuple(here), buffer=0, merged=1,
             )
         )  # fmt: skip
 

@@ -75,6 +75,18 @@ def test_the_kernels_own_settings(kernel: None) -> None:
     assert report.differences == []
 
 
+@pytest.mark.parametrize(
+    ("seed", "number"),
+    [
+        pytest.param(31, 51, id="a run is sent with one look at the clock"),
+        pytest.param(31, 90, id="a run that was cut is dropped piece by piece"),
+    ],
+)
+def test_what_once_differed_with_the_kernels_own_settings(kernel: None, seed: int, number: int) -> None:
+    report = agree(seed=seed, only=number, lengths=(200,), families=[STREAM], settings=DEFAULT)
+    assert report.differences == []
+
+
 def test_a_wrong_rule_shows(kernel: None) -> None:
     undo = SOCKET.replace("connect_when_connected", body=lambda tcb, address, host: Fail(errno.EINVAL))
     try:
