@@ -572,7 +572,7 @@ class Host:
 
     def _deliver_segment(self, segment: Segment) -> None:
         if self.pace is not None:
-            self._spend(self.pace.segment_ns)
+            self._spend(self.pace.sending_ns)
         number = self.connections.get((segment.dst, segment.src))
         if number is not None and lost_listener(self.tcb(number), self):
             number = None
@@ -582,7 +582,12 @@ class Host:
         elif tcb.busy:
             self._put_off(tcb, segment)
         else:
-            arrive(tcb, segment, self)
+            self._process(tcb, segment)
+
+    def _process(self, tcb: Tcb, segment: Segment) -> None:
+        if self.pace is not None:
+            self._spend(self.pace.arriving_ns)
+        arrive(tcb, segment, self)
 
     def _put_off(self, tcb: Tcb, segment: Segment) -> None:
         """A segment for a locked socket waits; with the one that waits before it, it becomes one if it can
@@ -670,7 +675,7 @@ class Host:
         while tcb.backlog:
             waiting, tcb.backlog = tcb.backlog, deque()
             while waiting:
-                arrive(tcb, waiting.popleft(), self)
+                self._process(tcb, waiting.popleft())
         tcb.backlog_bytes = 0
         return True
 

@@ -18,5 +18,7 @@ class Pace:
 
     byte_ps: int
     """To copy a byte, in picoseconds."""
-    segment_ns: int
-    """To send a segment over loopback and to process it where it arrives, in nanoseconds."""
+    sending_ns: int
+    """To send a segment over loopback, in nanoseconds."""
+    arriving_ns: int
+    """To process it where it arrived: later, if it has to wait for a call's end."""

@@ -17,7 +17,9 @@ from model.values.results import Done
 from model.world.host import Host
 from model.world.pace import Pace
 
-BYTE_PS, SEGMENT_NS = 100, 5000
+BYTE_PS, SENDING_NS, ARRIVING_NS = 100, 5000, 3000
+SEGMENT_NS = SENDING_NS + ARRIVING_NS
+PACE = Pace(BYTE_PS, SENDING_NS, ARRIVING_NS)
 
 
 @attrs.define
@@ -64,7 +66,7 @@ def test_none_goes_by_as_a_rule() -> None:
 
 
 def test_bytes_and_segments_take_time() -> None:
-    with ends(Pace(BYTE_PS, SEGMENT_NS)) as it:
+    with ends(PACE) as it:
         assert it.send(1) == 2 * SEGMENT_NS  # the connection is young, and what arrives is acknowledged at once
         assert it.recv(1) == 0
         assert it.send(10_000) == 10_000 * BYTE_PS // 1000 + 2 * SEGMENT_NS
@@ -72,12 +74,12 @@ def test_bytes_and_segments_take_time() -> None:
 
 
 def test_no_more_than_the_call_took() -> None:
-    with ends(Pace(BYTE_PS, SEGMENT_NS), ends_ns=3000) as it:
+    with ends(PACE, ends_ns=3000) as it:
         assert it.send(100_000) == 3000
         assert it.send(1000) == it.recv(1000) == 0
 
 
-@pytest.mark.parametrize("pace", [None, Pace(BYTE_PS, SEGMENT_NS)])
+@pytest.mark.parametrize("pace", [None, PACE])
 def test_a_round_trip_is_measured_within_a_call(pace: Pace | None) -> None:
     """A window that arrives within one call takes what the copying and the segments take."""
     with ends(pace) as it:
