@@ -166,7 +166,9 @@ def text_is_all_there_is(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def note_receivers_trip(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """Measure a round trip where text arrives (`tcp_rcv_rtt_measure_ts`)."""
+    """Measure a round trip where text arrives on an open connection (`tcp_rcv_rtt_measure_ts`). What establishes it is
+    no text, and leaves the echo of a SYN-ACK to the first text that repeats it.
+    """
     if tcb.timestamps and segment.timestamps and segment.timestamps[1]:
         full = segment.end - segment.seq >= tcb.rcv_mss
         note_echo_trip(tcb, segment.timestamps[1], full, timestamps.round_trip_ns(tcb, segment, host, 0))

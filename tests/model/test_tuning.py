@@ -6,6 +6,7 @@ The same numbers on the kernel are the cross-check's affair (tests/crosscheck/te
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -35,6 +36,12 @@ class Stream:
         self.net.time.sleep(MS)
         data: bytes = self.reader.recv(size)
         return data
+
+    @property
+    def receivers_trip_ms(self) -> int:
+        info = self.reader.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 8 + 4 * 22)
+        trip_us: int = struct.unpack_from("<I", info, 8 + 4 * 21)[0]
+        return trip_us // 1000
 
     @property
     def rcvbuf(self) -> int:
@@ -94,3 +101,20 @@ def test_a_slow_reader_does_not_enlarge_it() -> None:
         for _ in range(100):
             it.turn(10_000)
         assert it.rcvbuf == FIRST
+
+
+def test_the_first_text_measures_how_old_the_syn_ack_is() -> None:
+    """It echoes the SYN-ACK, and the acknowledgement before it, which did so too, was no text."""
+    with stream(LINUX_DEFAULT) as it:
+        it.net.time.sleep(20 * MS)
+        it.sender.send(bytes(1000))
+        it.net.time.sleep(MS)
+        it.reader.recv(1000)
+        assert it.receivers_trip_ms == 20
+
+
+def test_text_within_the_millisecond_measures_nothing() -> None:
+    with stream(LINUX_DEFAULT) as it:
+        it.sender.send(bytes(1000))
+        it.reader.recv(1000)
+        assert it.receivers_trip_ms == 0
