@@ -621,11 +621,12 @@ class Host:
         )
 
     def _may_join(self, tail: Segment, segment: Segment) -> bool:
-        """Whether two segments that wait may become one: plain, marked alike, in sequence, and the first shares no
-        memory with its sender.
+        """Whether two segments that wait may become one: plain, marked alike, with the same options, in sequence, and
+        the first shares no memory with its sender.
         """
         plain = (tail.flags | segment.flags) & ~_PLAIN == 0 and not tail.flags & _FIN
         plain = plain and not (tail.flags ^ segment.flags) & _MARKS and tail.ecn == segment.ecn
+        plain = plain and tail.timestamps == segment.timestamps and tail.sack == segment.sack
         return plain and tail.end == segment.seq and tail.buffer not in self.held
 
     def hand_on(self, segment: Segment, iss: int) -> None:

@@ -80,6 +80,7 @@ def test_the_kernels_own_settings(kernel: None) -> None:
     [
         pytest.param(31, 51, id="a run is sent with one look at the clock"),
         pytest.param(31, 90, id="a run that was cut is dropped piece by piece"),
+        pytest.param(2002, 31, id="acknowledgements that echo other timestamps do not become one"),
     ],
 )
 def test_what_once_differed_with_the_kernels_own_settings(kernel: None, seed: int, number: int) -> None:
