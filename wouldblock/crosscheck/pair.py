@@ -66,7 +66,7 @@ LATE_NS = 20_000_000
 MOST_TIMERS = 4
 """How many timers close to their deadlines are tried in every combination; further ones are taken as not fired."""
 
-PACE = Pace(byte_ps=60, sending_ns=2000, arriving_ns=2000)
+PACE = Pace(byte_ps=45, sending_ns=1700, arriving_ns=1700)
 """What a call takes on the machine at hand, in the order of it."""
 
 MOST_OTHERS = 6
