@@ -26,7 +26,7 @@ import attrs
 
 from ..pages import place
 from ..values.segments import Run, Segment
-from . import congestion
+from . import congestion, reserve
 from .block import InBuffer, OutBuffer, Recovery, Tcb
 from .reserve import charge_receiving, charge_sending, cover, free_receiving, free_sending, give_back
 from .tuning import note_read
@@ -210,15 +210,11 @@ def collapse(tcb: Tcb, profile: Profile) -> None:
     data = b"".join(chunk for buffer in old for chunk in buffer.chunks)[start - old[0].seq :]
     tcb.received.clear()
     tcb.received.extend(queue[:index])
-    for at in range(0, len(data), profile.collapsed_max):
-        part = data[at : at + profile.collapsed_max]
-        size = profile.small_head or 512
-        while size < -(-len(part) // 64) * 64 + profile.buffer_trailer:
-            size = 1 << size.bit_length()
-        truesize, head = size + profile.buffer_descriptor, size - profile.buffer_trailer
-        tcb.received.append(InBuffer(start + at, [part], len(part), truesize, [], 0, head))
+    for seq, part, truesize in reserve.copied(data, start, profile):
+        head = truesize - profile.buffer_descriptor - profile.buffer_trailer
+        tcb.received.append(InBuffer(seq, [part], len(part), truesize, [], 0, head))
         charge_receiving(tcb, truesize)
-        while old and old[0].seq + old[0].length <= start + at + len(part):
+        while old and old[0].seq + old[0].length <= seq + len(part):
             free_receiving(tcb, old.popleft().truesize, profile)
     tcb.received.extend(queue[stop:])
 

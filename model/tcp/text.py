@@ -137,10 +137,15 @@ def receive_buffer_grows(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 @TCP.rule(on=E.SEGMENT_MEMORY, stays=OPEN, when=_finds_no_memory, cite="tcp_prune_queue, tcp_clamp_window")
 def receive_buffer_is_collapsed(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """What waits to be read is copied into as little memory as it needs, and later windows are small."""
+    """What waits to be read is copied into as little memory as it needs, and later windows are small.
+    So is what waits behind a gap; and if all that does not make room, it is thrown away, the last of it first."""
     tcb.quick = 0
     tcb.rcv_ssthresh = min(tcb.window_clamp, 2 * tcb.advertised_mss)
+    if tcb.out_of_order:
+        order.collapse(tcb, host.profile)
     memory.collapse(tcb, host.profile)
+    if tcb.rmem > tcb.rcvbuf:
+        order.prune(tcb, segment, host.profile)
 
 
 def _note_no_memory(tcb: Tcb, host: Host) -> None:
