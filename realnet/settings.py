@@ -30,7 +30,7 @@ and reported, because `SO_RCVBUF` and `SO_SNDBUF` are cut to them.
 
 from __future__ import annotations
 
-import socket
+import _socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -103,11 +103,11 @@ class Settings:
     congestion_control: str | None = None
     """What each TCP socket is told to use; None: what the namespace says."""
 
-    def tell(self, tcp: socket.socket) -> None:
+    def tell(self, tcp: _socket.socket) -> None:
         """Tell a TCP socket that was just made. Raises OSError (ENOENT) for an algorithm that this kernel lacks."""
         if self.congestion_control is not None:
             name = self.congestion_control.encode()
-            socket.socket.setsockopt(tcp, socket.IPPROTO_TCP, socket.TCP_CONGESTION, name)
+            _socket.socket.setsockopt(tcp, _socket.IPPROTO_TCP, _socket.TCP_CONGESTION, name)
 
 
 PINNED_SETTINGS = Settings("pinned", PINNED)
