@@ -60,9 +60,10 @@ bench: setup ## what is measured, as ratios
 	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: diagrams
-diagrams: setup ## draw docs/diagrams anew from the rules, and write docs/adherence.md anew from the ledger
+diagrams: setup ## draw docs/diagrams anew from the rules, and write docs/adherence.md and docs/readiness.md anew
 	@$(PY) -m wouldblock draw --all --out docs/diagrams
 	@$(PY) -m wouldblock.adherence
+	@$(PY) -m wouldblock.readiness
 
 .PHONY: confirm
 confirm: setup ## check for two minutes, and two with a scripted peer, commit-ready: confirmations, figures in the README (contradictions too), diagrams

@@ -1,6 +1,6 @@
 """`python -m benchmarks`: measure everything in one private network namespace and print it.
 
-Not here: what is measured (calls.py, waiting.py, checking.py, sequences.py, wire.py, timers.py, memory.py).
+Not here: what is measured (calls.py, waiting.py, threads.py, checking.py, sequences.py, wire.py, timers.py, memory.py).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from realnet import Namespace, NamespaceRefused
 from wouldblock import files
 from wouldblock.front import Stop, make_text_safe, screen
 
-from . import calls, checking, machine, memory, printing, sequences, timers, waiting, wire
+from . import calls, checking, machine, memory, printing, sequences, threads, timers, waiting, wire
 from .rounds import FULL, QUICK
 
 _WIDTH = 120
@@ -25,8 +25,8 @@ _WIDTH = 120
 @click.option("--json", "json_file", metavar="FILE", help="Write the result to FILE; - is standard output.")
 @click.option("--quick", is_flag=True, help="A few rounds of everything: whether it runs, not how fast.")
 def main(json_file: str | None, quick: bool) -> None:
-    """Measure the model against the kernel, epoll with many sockets, the cross-check against both, whole sequences, a
-    transfer, virtual time and memory. Takes about three minutes.
+    """Measure the model against the kernel, epoll with many sockets, threads, the cross-check against both, whole
+    sequences, a transfer, virtual time and memory. Takes about three minutes.
     """
     files.check_file(json_file, "--json")
     effort = QUICK if quick else FULL
@@ -34,7 +34,7 @@ def main(json_file: str | None, quick: bool) -> None:
     rows = []
     try:
         with Namespace():
-            for section in (calls, waiting, checking, sequences, wire, timers, memory):
+            for section in (calls, waiting, threads, checking, sequences, wire, timers, memory):
                 _say(f"measuring: {section.SECTION} …")
                 rows += section.measure(effort)
     except NamespaceRefused as refused:

@@ -22,7 +22,8 @@ from realnet.diag import Diag
 from realnet.page import FreshPage
 from wouldblock.crosscheck.arms import KernelArm
 from wouldblock.crosscheck.operations import Operation
-from wouldblock.crosscheck.walk import LENGTH, Walk, home_address
+from wouldblock.crosscheck.places import home_address
+from wouldblock.crosscheck.walk import LENGTH, Walk
 
 from .rounds import Effort, Row, in_turns, ratio
 

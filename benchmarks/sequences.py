@@ -20,8 +20,8 @@ from realnet.page import FreshPage
 from wouldblock.crosscheck.agreement import made
 from wouldblock.crosscheck.arms import ModelArm
 from wouldblock.crosscheck.operations import STREAM, Operation
+from wouldblock.crosscheck.places import home_address
 from wouldblock.crosscheck.recording import record
-from wouldblock.crosscheck.walk import home_address
 
 from .rounds import Effort, Row, in_turns, ratio
 

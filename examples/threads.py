@@ -35,6 +35,7 @@ def closing_does_not_wake_a_reader(net):
     client.send(b"too late")  # it is read all the same, through a socket that nobody can name any more
     reader.join()
     said.append(client.recv(1))  # and only now the connection ends
+    client.close()
     return said
 
 
@@ -61,6 +62,8 @@ def shutting_does(net):
         net.time.sleep(0.05)
         sock.shutdown(how)
         thread.join()
+    for sock in (client, server, listener):
+        sock.close()
     return said
 
 
@@ -83,26 +86,8 @@ def who_came_first_is_served_first(net):
         net.time.sleep(0.02)
     for thread in threads:
         thread.join()
+    server.close()
     return served
-
-
-def a_writer_sleeps_until_a_third_is_free(net):
-    """A blocking send of ten megabytes returns once, with all of them, when the reader has made room often enough."""
-    client, server = _pair(net)
-    received = []
-
-    def read():
-        total = 0
-        while data := server.recv(1_000_000):
-            total += len(data)
-        received.append(total)
-
-    reader = net.threading.Thread(target=read)
-    reader.start()
-    taken = client.send(bytes(10_000_000))
-    client.close()
-    reader.join()
-    return taken, received
 
 
 def a_lock_and_a_queue(net):

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .simnet.net import SimNet
-    from .waiting.scheduling import Deadlock
+    from .waiting.scheduling import BusyLoop, Deadlock
 
-__all__ = ["Deadlock", "SimNet"]
+__all__ = ["BusyLoop", "Deadlock", "SimNet"]
 
 
 def __getattr__(name: str) -> Any:
@@ -27,8 +27,8 @@ def __getattr__(name: str) -> Any:
         from .simnet.net import SimNet
 
         return SimNet
-    if name == "Deadlock":
-        from .waiting.scheduling import Deadlock
+    if name in ("BusyLoop", "Deadlock"):
+        from .waiting import scheduling
 
-        return Deadlock
+        return getattr(scheduling, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -44,6 +44,8 @@ class Endpoint:
 
     number: int
     life: Life = Life.UNCONNECTED
+    host_name: str = ""
+    """The host that it is on: several may have their endpoints in common tables (world/namespaces.py)."""
     nonblocking: bool = False
     fd: int | None = None
     """The descriptor, or None for a child not accepted yet and for an orphan whose descriptor was closed."""

@@ -120,6 +120,8 @@ class Profile:
     paws_days: int
     """After so many days of silence a timestamp is not old any more, but its clock may have wrapped (TCP_PAWS_WRAP)."""
 
+    tso_win_divisor: int
+    """A run that is cut short goes all the same if it is this part of the window (net.ipv4.tcp_tso_win_divisor)."""
     run_max: int
     """Most bytes that a run of segments should hold on loopback: gso_max_size, 65,536, less the room for all headers
     and one (MAX_TCP_HEADER, 192 bytes in this kernel).
@@ -260,6 +262,7 @@ LINUX = Profile(
     timestamps=True,
     paws_days=24,
     run_max=65343,
+    tso_win_divisor=3,
     packet_max=65536 - 66,
     tcp_rmem=(4096, 131072, 33554432),
     tcp_wmem=(4096, 16384, 4194304),

@@ -18,7 +18,9 @@ Its rooms:
     diag.py             the state of a connection whose descriptor is gone
     guest/              another kernel, as a process: user-mode-linux
     tun.py              a TUN device: the kernel's packets as bytes
+    rtnetlink.py        what the kernel is told about interfaces, addresses, routes and queues
     held.py             a device that holds packets back, and a host behind it
+    joined.py           two hosts with an MTU of 1500
 
 Not here: the model. Of it only the vocabulary is used: traces, values, and the way to execute a standard module anew.
 """

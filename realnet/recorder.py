@@ -124,8 +124,7 @@ class Recorder:
         """
         if self.guests.alone or not self.recording:
             return
-        self.observe()
-        self.guests.step()
+        self.guests.step(self._seen)
 
     def observe(self) -> None:
         """Let everybody who was woken finish; the calls since the last look then show what can be seen now."""

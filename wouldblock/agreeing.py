@@ -31,17 +31,17 @@ _REFRESH_S = 0.5
 
 def agree(
     sequences: int | None, seconds: float | None, seed: int, families: Sequence[str], lengths: Sequence[int],
-    only: int | None, settings: str, json_file: str | None,
+    only: int | None, json_file: str | None, *, two_hosts: bool = False, own_settings: bool = False,
 ) -> int:  # fmt: skip
     """The comparison, its table and its report. Raises `Stop` where the kernel is out of reach."""
     from realnet import NamespaceRefused
-    from realnet.settings import NAMED
-    from wouldblock.crosscheck import agreement
+    from wouldblock.crosscheck import agreement, places
 
     if sequences is None and seconds is None and only is None:
         seconds = DEFAULT_SECONDS
-    with arms.refused_in_a_sentence(NamespaceRefused), _progress(stderr_screen()) as show:
-        report = agreement.agree(seed, sequences, seconds, families, lengths, show, only, NAMED[settings])
+    place = places.TwoHosts() if two_hosts else places.OwnSettings() if own_settings else places.LOOPBACK
+    with arms.refused_in_a_sentence(NamespaceRefused, places.PlaceRefused), _progress(stderr_screen()) as show:
+        report = agreement.agree(seed, sequences, seconds, families, lengths, show, only, place)
     files.write_json(json_file, report.to_json())
     console = screen(json_file)
     with suppress(KeyboardInterrupt):  # enough read; the verdict stands
@@ -114,7 +114,8 @@ def summary(report: Agreement) -> Text:
     played = sum(cell.sequences for cell in report.cells)
     cut = ", interrupted" if report.interrupted else ""
     return verdict.append(
-        f"of {played:,} sequences on kernel {report.kernel} in {report.seconds:.0f} s (seed {report.seed}{cut}) the "
+        f"of {played:,} sequences on kernel {report.kernel}, {report.where}, in {report.seconds:.0f} s (seed "
+        f"{report.seed}{cut}) the "
         f"kernel showed {repeated:,} the same way three times, and the model shows {equal:,} of these "
         f"({percent(equal, repeated)}) as the kernel does, in every answer and everything observed after every call.",
         style="not bold default",

@@ -214,6 +214,7 @@ def _scenario(targets: tuple[str, ...], defines: tuple[str, ...]) -> str:
     help="Calls of a sequence. May be given several times.  [default: 60, 200 and 1000]",
 )
 @click.option("--only", type=click.IntRange(min=0), metavar="NUMBER", help="Play the sequence of this number alone.")
+@click.option("--guest", is_flag=True, help="Play them in a guest with another kernel (user-mode-linux).")
 @click.option(
     "--settings",
     type=click.Choice(SETTINGS),
@@ -221,7 +222,9 @@ def _scenario(targets: tuple[str, ...], defines: tuple[str, ...]) -> str:
     show_default=True,
     help="Of the kernel: pinned ones, or those that it begins with.",
 )
-@click.option("--guest", is_flag=True, help="Play them in a guest with another kernel (user-mode-linux).")
+@click.option(
+    "--two-hosts", is_flag=True, help="Play them between two hosts with an MTU of 1500 instead of on loopback."
+)
 @_json_option("the report")
 def agree(
     seconds: float | None,
@@ -230,8 +233,9 @@ def agree(
     families: tuple[str, ...],
     lengths: tuple[int, ...],
     only: int | None,
-    settings: str,
     guest: bool,
+    settings: str,
+    two_hosts: bool,
     json_file: str | None,
 ) -> int:
     """Over whole sequences, how often are model and kernel equal?
@@ -242,6 +246,9 @@ def agree(
     difference anywhere, and the sequence is not equal.
 
     With --guest the kernel is another one, Debian's user-mode-linux, and the model is that release's.
+
+    With --two-hosts the sockets of a sequence are divided among two hosts: two network namespaces joined by a pair of
+    Ethernet ends with an MTU of 1500. Three more settings are pinned there; the report's settings tell.
 
     Settings: pinned are reno, buffers that do not tune themselves and no auto-corking, with which the kernel repeats
     itself best; default are the kernel's own, cubic, tuning and auto-corking. bbr stays out of both: it paces with
@@ -254,13 +261,23 @@ def agree(
       wouldblock agree
       wouldblock agree --time 300 --json agreement.json
       wouldblock agree --guest
+      wouldblock agree --two-hosts
       wouldblock agree --settings default
       wouldblock agree --family stream --length 200 --only 17
     """
     if only is not None and (sequences is not None or seconds is not None):
         raise Stop("--only plays one sequence of each family and length: leave --sequences and --time out.")
-    arm = guests.agree if guest else agreeing.agree
-    return arm(sequences, seconds, seed, families or FAMILIES, lengths or LENGTHS, only, settings, json_file)
+    families, lengths = families or FAMILIES, lengths or LENGTHS
+    own_settings = settings == "default"
+    if own_settings and (guest or two_hosts):
+        raise Stop("--settings default is for loopback and the running kernel: leave --guest and --two-hosts out.")
+    if guest:
+        if two_hosts:
+            raise Stop("--guest has one host only: leave --two-hosts out, or --guest.")
+        return guests.agree(sequences, seconds, seed, families, lengths, only, json_file)
+    return agreeing.agree(
+        sequences, seconds, seed, families, lengths, only, json_file, two_hosts=two_hosts, own_settings=own_settings
+    )
 
 
 @cli.command(short_help="The accounts of memory behind every call of a scenario, and why it stopped.")

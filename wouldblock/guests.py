@@ -40,7 +40,7 @@ def check(calls: int | None, seconds: float | None, seed: int, out: Path, json_f
 
 def agree(
     sequences: int | None, seconds: float | None, seed: int, families: Iterable[str], lengths: Iterable[int],
-    only: int | None, settings: str, json_file: str | None,
+    only: int | None, json_file: str | None,
 ) -> int:  # fmt: skip
     """The comparison of whole sequences in a guest; its exit status. Raises `Stop` as `check` does."""
     if sequences is None and seconds is None and only is None:
@@ -50,7 +50,6 @@ def agree(
     report = folder / "agreement.json"
     options = _given(
         ("--sequences", sequences), ("--time", seconds), ("--seed", seed), ("--only", only), ("--json", report),
-        ("--settings", settings),
         *(("--family", each) for each in families), *(("--length", each) for each in lengths),
     )  # fmt: skip
     played = (1 if only is not None else sequences or 0) * len(families) * 3 * sum(lengths)

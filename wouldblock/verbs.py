@@ -19,7 +19,7 @@ import click
 
 from model.rules import ModelDefect
 from model.trace import Trace, to_json
-from model.waiting.scheduling import Deadlock
+from model.waiting.scheduling import BusyLoop, Deadlock
 from wouldblock import arms, files, rulebook, scenarios
 from wouldblock.front import AGREED, CONTRADICTED, UNUSABLE, Stop, screen, stderr_screen
 from wouldblock.scenarios import Run, Scenario
@@ -135,8 +135,8 @@ def _trouble_on_the_model(scenario: Scenario, model: Run) -> _Broken | None:
     match model.raised:
         case KeyboardInterrupt():
             return _Broken(scenario, f"{scenario.target} was interrupted on the model{at}.", stops=True)
-        case Deadlock():
-            return _Broken(scenario, f"{scenario.target} waits for ever: {model.raised}{at}.")
+        case Deadlock() | BusyLoop():
+            return _Broken(scenario, f"{scenario.target} goes on for ever: {model.raised}{at}.")
         case NotImplementedError():
             return _Broken(scenario, f"{scenario.target} needs what the model does not have yet: {model.raised}{at}.")
         case ModelDefect():

@@ -13,6 +13,7 @@ Not here: interrupting a thread, stack sizes, what threads of a C library would 
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from sys import _getframe
 from types import FrameType, ModuleType
 from typing import Any
@@ -30,7 +31,7 @@ def _waited_for() -> str:
     found = "lock.acquire"
     frame: FrameType | None = _getframe(2)
     while frame is not None and frame.f_globals.get("__name__") in _OURS and frame.f_code.co_name != "run":
-        found = found if frame.f_globals is globals() else frame.f_code.co_qualname
+        found = found if frame.f_globals["__name__"] == __name__ else frame.f_code.co_qualname
         frame = frame.f_back
     return f"{found}()"
 
@@ -100,7 +101,7 @@ def _until(scheduler: Scheduler, blocking: bool, timeout: float) -> int | None:
         raise ValueError("timeout value must be a non-negative number")
     if timeout > TIMEOUT_MAX:
         raise OverflowError("timeout value is too large")
-    return None if timeout == -1 else scheduler.now_ns + int(timeout * NS_PER_SECOND)
+    return None if timeout == -1 else scheduler.now_ns + ceil(timeout * NS_PER_SECOND)  # never before its time
 
 
 class Handle:

@@ -77,6 +77,8 @@ class Epoll:
         """Close the descriptor; not an error for one that is closed already."""
         fd, self._fd = self._fd, _CLOSED
         if fd >= 0:
+            if not self._kernel.guests.alone:
+                self._kernel.step()
             answer = self._kernel.close(fd)
             if isinstance(answer, Fail):
                 raise raised(answer)

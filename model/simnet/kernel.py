@@ -37,6 +37,8 @@ from .greenlets import Clock, Greenlets
 
 _EAGAIN, _ENOTSOCK = 11, 88
 _ROOM = "room in the send buffer"
+BUSY_CALLS = 20_000
+"""So often may calls say that there is nothing to do yet, one behind the other, while no virtual time passes."""
 
 
 class Host(Protocol):
@@ -76,6 +78,7 @@ class Kernel:
         closed."""
         self.probing = False
         """True while `selectors` is executed, which tries whether an epoll can be made: yes, and none is."""
+        self._idle = self._idle_from = self._idle_at_ns = 0
         self._held: dict[int, list[_Hold]] = {}
         """Descriptor → the calls that wait on the socket behind it."""
         self._dropped: list[int] = []
@@ -90,8 +93,7 @@ class Kernel:
         be let before this one.
 
         """
-        self.guests.observe(self.host.seen)
-        self.guests.step()
+        self.guests.step(self.host.seen)
 
     def ask(self, name: str, *args: Any) -> Any:
         """A call that cannot wait: its value, or the OSError."""
@@ -125,6 +127,12 @@ class Kernel:
             del self.events[at]
         return event
 
+    def put(self, line: CallEvent | None, answer: Answer) -> None:
+        """Put a call into the trace that was taken out, with another answer and as things stand now."""
+        if line is not None:
+            changed = attrs.evolve(line, at_ns=self.clock.now_ns, answer=answer, sockets=self.host.seen())
+            self.events.append(changed)
+
     def amend(self, rules: tuple[str, ...] = (), **changes: Any) -> None:
         """Let the latest call in the trace say what the program sees: other fields, more rules in front of its own."""
         at, event = self._latest()
@@ -149,6 +157,19 @@ class Kernel:
             if isinstance(event, CallEvent):
                 return at, event
         return 0, None
+
+    def note_idle(self, call: str, fd: int) -> None:
+        """A call said that there is nothing to do yet. Too often, with nothing else in between, is a busy loop."""
+        if self._idle == 0 or self._idle_at_ns != self.clock.now_ns:
+            self._idle, self._idle_from, self._idle_at_ns = 0, len(self.events), self.clock.now_ns
+        self._idle += 1
+        if self._idle < BUSY_CALLS:
+            return
+        alone = len(self.events) - self._idle_from < self._idle + BUSY_CALLS // 100
+        self._idle = 0
+        if alone:
+            what = f"{call}() on {self.host.names.get(fd)}"
+            raise self.guests.busy_loop(what, BUSY_CALLS)
 
     # Descriptors ------------------------------------------------------------------------------------------------------
 
@@ -263,7 +284,10 @@ class Kernel:
     def until_ready(self, call: str, args: tuple[Any, ...], timeout_ns: int, fds: Iterable[int], events: int) -> Any:
         """What is ready, as `call` says it; waits for `timeout_ns`, for ever if it is `FOREVER`."""
         ready = self.ask(call, *args)
-        if timeout_ns == 0 or _any_ready(ready):
+        if _any_ready(ready):
+            return ready
+        if timeout_ns == 0:
+            self.note_idle(call, -1)
             return ready
         line = self.take_out()
 
@@ -281,28 +305,21 @@ class Kernel:
         )  # fmt: skip
         return ready if held else self._asked(call, *args)
 
-    def wait(self, call: str, fd: int, events: int, until_ns: int) -> bool:
-        """Wait, without a line in the trace, until `fd` shows one of `events` (True) or the time has come (False)."""
+    def when_ready(self, call: str, fd: int, events: int, until_ns: int, then: Callable[[], bool]) -> bool:
+        """Wait, without a line in the trace, until `fd` shows one of `events` and `then` holds, which does what `call`
+        is about. False if the time has come before.
+        """
         asked = [(fd, events)]
 
         def attempt() -> bool:
-            return bool(self.quietly("poll", asked))
+            return bool(self.quietly("poll", asked)) and then()
 
         if attempt():
             return True
-        name = self.host.names.get(fd)
-        return self.clock.now_ns < until_ns and self.wait_for(
-            f"{call}() on {name}", attempt, [fd], events=events | POLL_ALWAYS, until_ns=until_ns
-        )
-
-    def pass_time(self, until_ns: int) -> bool:
-        """Let virtual time pass to the next timer or to a moment; False if that has come already."""
-        clock = self.clock
-        if clock.now_ns >= until_ns:
+        if self.clock.now_ns >= until_ns:
             return False
-        timer_ns = clock.next_deadline()
-        clock.sleep_until(until_ns if timer_ns is None or timer_ns > until_ns else timer_ns)
-        return True
+        on = f"{call}() on {self.host.names.get(fd)}"
+        return self.wait_for(on, attempt, [fd], events=events | POLL_ALWAYS, until_ns=until_ns)
 
     def sleep(self, ns: int) -> None:
         """The running thread sleeps."""

@@ -83,7 +83,10 @@ def make_socket_module(kernel: Kernel) -> ModuleType:
 
     def close(fd: int, /) -> None:
         """Close a descriptor that a socket object gave away with detach()."""
-        answer = kernel.close(c_int(fd))
+        number = c_int(fd)
+        if not kernel.guests.alone:
+            kernel.step()
+        answer = kernel.close(number)
         if isinstance(answer, Fail):
             raise raised(answer)
 

@@ -139,7 +139,7 @@ class SimulatedSocket:
             sent = answer.value
             return sent
         if answer.__class__ is Fail:
-            raise OSError(answer.errno, STRERROR[answer.errno])
+            raise self._refused("send", answer.errno)
         sent = self._otherwise(answer, "send", data, flags)
         return sent
 
@@ -162,7 +162,7 @@ class SimulatedSocket:
             data = answer.value
             return data
         if answer.__class__ is Fail:
-            raise OSError(answer.errno, STRERROR[answer.errno])
+            raise self._refused("recv", answer.errno)
         data = self._otherwise(answer, "recv", bufsize, flags)
         return data
 
@@ -185,7 +185,7 @@ class SimulatedSocket:
             sent = answer.value
             return sent
         if answer.__class__ is Fail:
-            raise OSError(answer.errno, STRERROR[answer.errno])
+            raise self._refused("sendto", answer.errno)
         sent = self._otherwise(answer, "sendto", data, flags, address)
         return sent
 
@@ -206,7 +206,7 @@ class SimulatedSocket:
             received = answer.value
             return received
         if answer.__class__ is Fail:
-            raise OSError(answer.errno, STRERROR[answer.errno])
+            raise self._refused("recvfrom", answer.errno)
         received = self._otherwise(answer, "recvfrom", bufsize, flags)
         return received
 
@@ -249,13 +249,18 @@ class SimulatedSocket:
 
     def _when_until(self, deadline_ns: int, events: int, call: str, *args: Any) -> Any:
         kernel = self._kernel
-        while kernel.wait(call, self._fd, events, deadline_ns) if self._fd >= 0 else True:
+        answer: Answer = Fail(_EAGAIN)
+
+        def then() -> bool:
+            nonlocal answer
             answer = self._call(call, self._fd, *args)
-            if not isinstance(answer, Fail) or answer.errno != _EAGAIN:
-                return self._otherwise(answer, call, *args)
-            kernel.forget()
-            if kernel.guests.alone and not kernel.pass_time(deadline_ns):
-                break
+            if isinstance(answer, Fail) and answer.errno == _EAGAIN:
+                kernel.forget()
+                return False
+            return True
+
+        if then() if self._fd < 0 else kernel.when_ready(call, self._fd, events, deadline_ns, then):
+            return self._otherwise(answer, call, *args)
         raise kernel.timed_out(call, self._fd, args)
 
     def _send_waiting(self, call: str, data: bytes, flags: int, *address: Any) -> Any:
@@ -274,7 +279,13 @@ class SimulatedSocket:
             answer = self._kernel.until_unblocked(call, self._fd, *args)
         if isinstance(answer, Done):
             return answer.value
-        raise OSError(answer.errno, STRERROR[answer.errno])  # type: ignore[union-attr]  # Block is gone
+        raise self._refused(call, answer.errno)  # type: ignore[union-attr]  # Block is gone
+
+    def _refused(self, call: str, errno: int) -> OSError:
+        """The exception of a call that failed. One that would have to wait is counted: it may be asked for ever."""
+        if errno == _EAGAIN:
+            self._kernel.note_idle(call, self._fd)
+        return OSError(errno, STRERROR[errno])
 
     # Connecting -------------------------------------------------------------------------------------------------------
 
@@ -305,12 +316,19 @@ class SimulatedSocket:
         if self._timeout_ns <= 0 or answer.errno != _EINPROGRESS:
             return answer.errno
         until_ns = kernel.clock.now_ns + whole_ms(self._timeout_ns)
-        if not kernel.wait("connect", self._fd, POLLOUT | POLLERR, until_ns):
-            return -1
-        errno: int = kernel.quietly("getsockopt", self._fd, SOL_SOCKET, SO_ERROR)
-        if errno == _EISCONN:
-            errno = 0
-        kernel.amend(answer=Fail(errno) if errno else Done(None))
+        line = kernel.take_out()
+        errno = -1
+
+        def then() -> bool:
+            nonlocal errno
+            errno = kernel.quietly("getsockopt", self._fd, SOL_SOCKET, SO_ERROR)
+            if errno == _EISCONN:
+                errno = 0
+            kernel.put(line, Fail(errno) if errno else Done(None))
+            return True
+
+        if not kernel.when_ready("connect", self._fd, POLLOUT | POLLERR, until_ns, then):
+            kernel.put(line, answer)
         return errno
 
     def listen(self, backlog: int = _BACKLOG, /) -> None:

@@ -21,7 +21,7 @@ from ..rules import Machine
 from ..tcp.block import Tcb
 from ..tcp.ends import disconnect, take_over
 from ..tcp.machine import TCP, TcpEvent
-from ..values.addresses import ANY, Address, target
+from ..values.addresses import ANY, Address, is_local, target
 from ..values.constants import TcpState
 from ..values.results import OK, Answer, Block, Done, Fail
 
@@ -65,6 +65,19 @@ def connect_on_listener(tcb: Tcb, address: Address, host: Host) -> Answer:
 def connect_without_route(tcb: Tcb, address: Address, host: Host) -> Answer:
     """No route leads there: ENETUNREACH."""
     return Fail(errno.ENETUNREACH)
+
+
+def _leaves_from_loopback(tcb: Tcb, address: Address, host: Host) -> bool:
+    return is_local(tcb.local[0]) and not host.owns(target(address, tcb.local)[0])
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT, stays=(U,), when=_leaves_from_loopback, cite="RFC 1122 §3.2.1.3 (g); __mkroute_output",
+    unconfirmed="on loopback there is no other host",
+)  # fmt: skip
+def connect_from_loopback_outside(tcb: Tcb, address: Address, host: Host) -> Answer:
+    """The socket has an address of loopback, and that must not leave the host: EINVAL."""
+    return Fail(errno.EINVAL)
 
 
 def _pair_taken(tcb: Tcb, address: Address, host: Host) -> bool:

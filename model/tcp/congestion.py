@@ -203,12 +203,10 @@ def run_length(tcb: Tcb, mss: int, longest: int, least: int) -> int:
     return max(min((tcb.pacing_rate >> 10) + (longest >> far), longest) // mss, least)
 
 
-WINDOW_DIVISOR = 3
-"""If this part of the window can be sent, it is (net.ipv4.tcp_tso_win_divisor)."""
 _LATELY_NS = 1_000_000
 
 
-def run_should_wait(tcb: Tcb, buffer: OutBuffer, longest: int, last: bool, now_ns: int) -> bool:
+def run_should_wait(tcb: Tcb, buffer: OutBuffer, longest: int, last: bool, now_ns: int, host: Host) -> bool:
     """Whether a run that the windows let go in part only waits for the next acknowledgement, to go as a longer one
     (`tcp_tso_should_defer`). It does if something was sent a moment ago, and the acknowledgement is due at once.
     """
@@ -218,7 +216,7 @@ def run_should_wait(tcb: Tcb, buffer: OutBuffer, longest: int, last: bool, now_n
     limit = min(room_window, (tcb.cwnd - tcb.pipe) * tcb.mss)
     if limit >= longest * tcb.mss or (not last and limit >= len(buffer.data)):
         return False
-    if limit >= min(tcb.snd_wnd, tcb.cwnd * tcb.mss) // WINDOW_DIVISOR:
+    if limit >= min(tcb.snd_wnd, tcb.cwnd * tcb.mss) // host.profile.tso_win_divisor:
         return False
     due_in_ns = tcb.unacked[0].sent_ns + tcb.srtt_ns - now_ns
     if due_in_ns > min(tcb.srtt_ns // 2, _LATELY_NS):

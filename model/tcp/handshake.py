@@ -72,7 +72,8 @@ def _initial_sequence(tcb: Tcb, host: Host) -> int:
 def set_route(tcb: Tcb, host: Host) -> None:
     """What the way to the peer carries."""
     tcb.path_mss = host.path_mss(tcb.remote[0])
-    tcb.packet_max = host.profile.packet_max if host.owns(tcb.remote[0]) else 0
+    in_one_piece = host.takes_runs or host.owns(tcb.remote[0])
+    tcb.packet_max = host.profile.packet_max if in_one_piece else 0
 
 
 def note_options(tcb: Tcb, segment: Segment, host: Host) -> None:

@@ -13,7 +13,7 @@ two merge and the overhead is counted once. `host.held` is the set of buffers th
 
 Sent bytes are copied to page fragments that all sockets of a program share (pages.py).
 
-Not here: throwing away what is out of order; limits over all sockets (tcp_mem).
+Not here: what is out of order (order.py); limits over all sockets (tcp_mem).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import attrs
 
 from ..pages import place
 from ..values.segments import Run, Segment
-from . import congestion, reserve
+from . import congestion
 from .block import InBuffer, OutBuffer, Recovery, Tcb
 from .reserve import charge_receiving, charge_sending, cover, free_receiving, free_sending, give_back
 from .tuning import note_read
@@ -169,7 +169,7 @@ def queue_received(tcb: Tcb, segment: Segment, data: bytes, fin: bool, host: Hos
         cover(tcb, segment.truesize, host.profile)
     tail = tcb.received[-1] if tcb.received else None
     more = None
-    if tail is not None and tail.shared not in host.held and not tail.fin:
+    if tail is not None and segment.seq == seq and tail.shared not in host.held and not tail.fin:
         more = cost_of_joining(tail.length, tail.pages, tail.head, segment, host.profile)
     if tail is not None and more is not None:
         tail.chunks.append(data)
@@ -210,13 +210,22 @@ def collapse(tcb: Tcb, profile: Profile) -> None:
     data = b"".join(chunk for buffer in old for chunk in buffer.chunks)[start - old[0].seq :]
     tcb.received.clear()
     tcb.received.extend(queue[:index])
-    for seq, part, truesize in reserve.copied(data, start, profile):
-        head = truesize - profile.buffer_descriptor - profile.buffer_trailer
-        tcb.received.append(InBuffer(seq, [part], len(part), truesize, [], 0, head))
+    for at in range(0, len(data), profile.collapsed_max):
+        part = data[at : at + profile.collapsed_max]
+        truesize, head = collapsed_size(len(part), profile)
+        tcb.received.append(InBuffer(start + at, [part], len(part), truesize, [], 0, head))
         charge_receiving(tcb, truesize)
-        while old and old[0].seq + old[0].length <= seq + len(part):
+        while old and old[0].seq + old[0].length <= start + at + len(part):
             free_receiving(tcb, old.popleft().truesize, profile)
     tcb.received.extend(queue[stop:])
+
+
+def collapsed_size(length: int, profile: Profile) -> tuple[int, int]:
+    """What a buffer is charged with that so many bytes were copied into, and how many its head holds (`alloc_skb`)."""
+    size = profile.small_head or 512
+    while size < -(-length // 64) * 64 + profile.buffer_trailer:
+        size = 1 << size.bit_length()
+    return size + profile.buffer_descriptor, size - profile.buffer_trailer
 
 
 def take_received(tcb: Tcb, wanted: int, host: Host) -> bytes:

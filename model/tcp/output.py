@@ -104,7 +104,7 @@ def push_pending(
             if small and (held or (nagle and small_unacknowledged(tcb))):
                 break
         else:
-            if not (only_one or probe) and congestion.run_should_wait(tcb, buffer, longest, last, now_ns):
+            if not (only_one or probe) and congestion.run_should_wait(tcb, buffer, longest, last, now_ns, host):
                 waits = True
                 break
             whole = corked or (nagle and small_unacknowledged(tcb))

@@ -11,7 +11,6 @@ Not here: limits over all sockets (tcp_mem, memory pressure), which are never re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,15 +55,3 @@ def give_back(tcb: Tcb, size: int, profile: Profile) -> None:
     tcb.reserved += size
     if tcb.reserved >= profile.page:
         tcb.reserved %= profile.page
-
-
-def copied(data: bytes, seq: int, profile: Profile) -> Iterator[tuple[int, bytes, int]]:
-    """The buffers into which bytes are copied to need little memory, each as its number, its bytes, and what it is
-    charged with (`tcp_collapse`).
-    """
-    for at in range(0, len(data), profile.collapsed_max):
-        part = data[at : at + profile.collapsed_max]
-        size = profile.small_head or 512
-        while size < -(-len(part) // 64) * 64 + profile.buffer_trailer:
-            size = 1 << size.bit_length()
-        yield seq + at, part, size + profile.buffer_descriptor

@@ -20,13 +20,13 @@ from .ends import abort, rest
 from .machine import DROP, RECEIVE_BUFFER, SYNCHRONIZED, TCP, ReceiveBuffer, TcpEvent
 from .output import reset_in_answer, send_ack
 from .tuning import make_room
-from .windows import ack_soon, grow_window, may_predict, note_data, note_segment_size
+from .windows import ack_soon, may_predict, note_data, note_segment_size
 
 if TYPE_CHECKING:
     from ..world.host import Host
 
 S, E = TcpState, TcpEvent
-_FIN, _PSH = int(TcpFlag.FIN), int(TcpFlag.PSH)
+_FIN = int(TcpFlag.FIN)
 
 
 def _has_text(tcb: Tcb, segment: Segment) -> bool:
@@ -137,12 +137,11 @@ def receive_buffer_grows(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 @TCP.rule(on=E.SEGMENT_MEMORY, stays=OPEN, when=_finds_no_memory, cite="tcp_prune_queue, tcp_clamp_window")
 def receive_buffer_is_collapsed(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """What waits to be read is copied into as little memory as it needs, and later windows are small.
-    So is what waits behind a gap; and if all that does not make room, it is thrown away, the last of it first."""
+    """What waits, to be read or behind a gap, is copied into as little memory as it needs, and later windows are small.
+    If that does not help, what waits behind a gap is thrown away from its end."""
     tcb.quick = 0
     tcb.rcv_ssthresh = min(tcb.window_clamp, 2 * tcb.advertised_mss)
-    if tcb.out_of_order:
-        order.collapse(tcb, host.profile)
+    order.collapse(tcb, host.profile)
     memory.collapse(tcb, host.profile)
     if tcb.rmem > tcb.rcvbuf:
         order.prune(tcb, segment, host.profile)
@@ -199,13 +198,12 @@ def fin_finds_no_memory(tcb: Tcb, segment: Segment, host: Host) -> None:
 def text_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
     """In order and in the window: the bytes wait for the reader."""
     skip = tcb.rcv_nxt - segment.seq
-    if skip:
+    if skip and not tcb.filling_gap:
         tcb.duplicate = (segment.seq, tcb.rcv_nxt)
     data = segment.data[skip:] if skip else segment.data
     memory.queue_received(tcb, segment, data, bool(segment.flags & _FIN), host)
     if not tcb.filling_gap:
-        size, pushed = len(segment.data), bool(segment.flags & _PSH)
-        note_data(tcb, segment.segment_size or size, size, pushed, segment, host)
+        note_data(tcb, segment, host)
     if not tcb.predicted:
         tcb.predicts = tcb.predicts or may_predict(tcb)
 
@@ -241,11 +239,8 @@ def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
     """There is a gap before it: it is kept, and an acknowledgement repeats what is expected and tells what is here."""
     if tcb.ecn:
         TCP.offer(host.trail, E.SEGMENT_MARK, tcb, segment, host)
-    size, pushed = len(segment.data), bool(segment.flags & _PSH)
-    note_segment_size(tcb, segment.segment_size or size, size, pushed, segment.truesize, host.profile)
-    if tcb.sack_permitted and not order.is_here(tcb, segment):
-        grow_window(tcb, size, segment.truesize, host, in_pages=False)
-    order.keep(tcb, segment, host.profile)
+    note_segment_size(tcb, segment, host.profile)
+    order.keep(tcb, segment, host)
     if tcb.fd is not None:
         make_room(tcb, 2 * tcb.read_in_trip, host)
     tcb.predicts = False
@@ -288,6 +283,10 @@ _FIN_VIEW = {
 }
 
 
+_FIN_TOLD_VIEW = {**_FIN_VIEW, ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW, ReceiveBuffer.HOLDING)}
+"""Where the FIN is acknowledged at once, that may open the window."""
+
+
 @TCP.rule(
     on=E.SEGMENT_FIN, moves={S.ESTABLISHED: S.CLOSE_WAIT}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
     cite="RFC 9293 §3.10.7.4, eighth: check the FIN bit, ESTABLISHED",
@@ -300,7 +299,7 @@ def fin_arrives(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 @TCP.rule(
-    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_1: S.CLOSING}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
+    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_1: S.CLOSING}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_TOLD_VIEW},
     cite="RFC 9293 §3.10.7.4, eighth, FIN-WAIT-1",
 )  # fmt: skip
 def fins_cross(tcb: Tcb, segment: Segment, host: Host) -> None:
@@ -310,7 +309,7 @@ def fins_cross(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 @TCP.rule(
-    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_2: S.TIME_WAIT}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_VIEW},
+    on=E.SEGMENT_FIN, moves={S.FIN_WAIT_2: S.TIME_WAIT}, when=_fin_in_order, shows={RECEIVE_BUFFER: _FIN_TOLD_VIEW},
     cite="RFC 9293 §3.10.7.4, eighth, FIN-WAIT-2",
 )  # fmt: skip
 def peers_fin_ends_connection(tcb: Tcb, segment: Segment, host: Host) -> bool:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..profiles import Profile
-from ..values.constants import WAKES_WRITERS
+from ..values.constants import WAKES_WRITERS, TcpFlag
 from ..values.segments import Segment
 from .block import Tcb
 from .machine import TCP, TcpEvent
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 
+_PSH, _FIN = int(TcpFlag.PSH), int(TcpFlag.FIN)
 MAX_HEADER = 256
 """Room that is kept for headers in the head of a buffer, in bytes (MAX_TCP_HEADER)."""
 DEFAULT_MSS = 536
@@ -238,11 +239,13 @@ def clamp_window(tcb: Tcb, widest: int, profile: Profile) -> None:
         tcb.rcv_ssthresh = max(min(tcb.rcv_wnd, new), tcb.rcv_ssthresh)
 
 
-def note_segment_size(tcb: Tcb, length: int, total: int, push: bool, truesize: int, profile: Profile) -> None:
-    """Learn the peer's segment size, and the share of payload in memory, from a segment (`tcp_measure_rcv_mss`).
-
-    `total` bytes came at once, as segments of `length`; `truesize` is what they are charged.
+def note_segment_size(tcb: Tcb, segment: Segment, profile: Profile) -> None:
+    """Learn the peer's segment size, and the share of payload in memory, from a segment (`tcp_measure_rcv_mss`). What
+    came at once may be several; the size is that of each. One that is short counts with the room that its SACK blocks
+    take.
     """
+    total, push = len(segment.data), bool(segment.flags & _PSH)
+    length, truesize = segment.segment_size or total, segment.truesize
     last, tcb.last_segment_size = tcb.last_segment_size, 0
     if length >= tcb.rcv_mss:
         if length != tcb.rcv_mss and profile.window_ratio_measured:
@@ -255,8 +258,9 @@ def note_segment_size(tcb: Tcb, length: int, total: int, push: bool, truesize: i
         if push:
             tcb.ack_pushed = True
         return
+    length += 4 + 8 * len(segment.sack) if segment.sack else 0
     header = 20 + tcb.option_bytes
-    if length + header >= 536 + 20 or (length + header >= 88 + 20 and not push):
+    if length + header >= 536 + 20 or (length + header >= 88 + 20 and not segment.flags & (_PSH | _FIN)):
         tcb.last_segment_size = length
         if length == last:
             tcb.rcv_mss = length
@@ -296,12 +300,11 @@ def _careful_growth(tcb: Tcb, length: int, truesize: int, profile: Profile) -> i
     return 0
 
 
-def note_data(tcb: Tcb, length: int, total: int, push: bool, segment: Segment, host: Host) -> None:
+def note_data(tcb: Tcb, segment: Segment, host: Host) -> None:
     """Keep the delayed-acknowledgement engine running for an arrived segment (`tcp_event_data_recv`)."""
-    truesize = segment.truesize
-    profile = host.profile
+    total, truesize, profile = len(segment.data), segment.truesize, host.profile
     tcb.ack_scheduled = True
-    note_segment_size(tcb, length, total, push, truesize, profile)
+    note_segment_size(tcb, segment, profile)
     now, tick_ns = host.tick_ns, profile.jiffy_ns
     if not tcb.ato_ns:
         add_quick_acks(tcb, profile.quick_acks_max)

@@ -90,7 +90,7 @@ def push(udp: UdpSocket, host: Host) -> int:
     """What is held back leaves. An errno, or 0."""
     corked, udp.corked = udp.corked, None
     assert corked is not None
-    return sending.hand_over(udp, udp.flow, corked.data, corked.buffers, host)
+    return sending.hand_over(udp, udp.flow, corked.way, corked.data, corked.buffers, host)
 
 
 def drop(udp: UdpSocket, host: Host) -> None:

@@ -59,6 +59,8 @@ class Corked:
     buffers: tuple[Buffer, ...]
     mtu: int
     """What its fragments are cut for, in bytes."""
+    way: str
+    """The address that its route was looked up for: that is not done again, wherever it goes in the end."""
 
 
 @attrs.define(eq=False)
@@ -86,9 +88,9 @@ class UdpSocket(Endpoint):
     corked: Corked | None = None
     flow: tuple[Address, Address] = (UNNAMED, UNNAMED)
     """The source and the goal that were noted last, by connect or for a datagram that is held back (`cork.fl`)."""
-    routed: bool = False
-    """Whether a route to the peer is remembered; then a send without an address goes where the note says
-    (`sk_dst_cache`).
+    way: str = ""
+    """The address that the route to the peer was looked up for, if that is remembered: then a send without an address
+    takes this way, whomever the note says it is for (`sk_dst_cache`).
     """
 
     def hears(self, src: Address) -> bool:

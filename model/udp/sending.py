@@ -50,23 +50,26 @@ def free_all(udp: UdpSocket, made: tuple[Buffer, ...] | list[Buffer], host: Host
         free(udp, buffer.truesize, host)
 
 
-def settle(udp: UdpSocket, flags: int, to: Address | None, host: Host) -> tuple[Address, Address]:
-    """Where a datagram comes from and goes to. This is settled before anything can go wrong but the address.
+def settle(udp: UdpSocket, flags: int, to: Address | None, host: Host) -> tuple[tuple[Address, Address], str]:
+    """Where a datagram comes from and goes to, and for which address its route is looked up. This is settled before
+    anything can go wrong but the address.
 
     What connect noted is not looked up again, and the note is one with that of the datagram that is held back: so after
     a send with MSG_MORE to somebody else a connected socket sends to him, too (`udp_sendmsg`, `fl4`).
     """
     goal = udp.remote if to is None else target(to, udp.local)
     source = (host.source_for(goal[0]) if udp.local[0] == ANY else udp.local[0], udp.local[1])
-    if to is None and udp.routed:
+    way = goal[0]
+    if to is None and udp.way:
+        way = udp.way
         if not holds_back(udp, flags):
-            return udp.flow
+            return udp.flow, way
         source = udp.flow[0]
     elif to is None:
-        udp.routed = True
+        udp.way = way
     if holds_back(udp, flags):
         udp.flow = source, goal
-    return source, goal
+    return (source, goal), way
 
 
 def begin(udp: UdpSocket, length: int, ip: str, host: Host) -> tuple[int, list[Buffer], int]:
@@ -84,12 +87,13 @@ def begin(udp: UdpSocket, length: int, ip: str, host: Host) -> tuple[int, list[B
 
 
 def hand_over(
-    udp: UdpSocket, flow: tuple[Address, Address], data: bytes, made: tuple[Buffer, ...] | list[Buffer], host: Host
-) -> int:
-    """A datagram leaves. Returns an errno, or 0: ENOBUFS if the device had no room for all of it, and the program
-    wants to hear of such things (IP_RECVERR).
+    udp: UdpSocket, flow: tuple[Address, Address], way: str, data: bytes, made: tuple[Buffer, ...] | list[Buffer],
+    host: Host,
+) -> int:  # fmt: skip
+    """A datagram leaves, by the route to the address `way`. Returns an errno, or 0: ENOBUFS if the device had no room
+    for all of it, and the program wants to hear of such things (IP_RECVERR).
     """
-    datagram = Datagram(*flow, data, *paths.manners(udp, flow[1][0], host), tuple(made))
+    datagram = Datagram(*flow, data, *paths.manners(udp, way, host), tuple(made), "" if way == flow[1][0] else way)
     if host.transmit(datagram, udp) or not udp.hears_errors:
         return 0
     return errno.ENOBUFS

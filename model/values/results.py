@@ -38,7 +38,7 @@ class Fail:
 
 @attrs.define(slots=True, unsafe_hash=True)
 class Block:
-    """The call would have to wait for `on`. Guest threads that wait are not there yet (docs/decisions.md)."""
+    """The call would have to wait for `on`."""
 
     on: str
 

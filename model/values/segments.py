@@ -126,6 +126,8 @@ class Datagram:
     """Bytes of the largest IP packet as which it may leave; 0: what is known of the path decides."""
     buffers: tuple[Buffer, ...] = ()
     """What carries it, one for each fragment; empty for one that nobody on this host has made."""
+    way: str = ""
+    """The address that its route was looked up for, if that is not where it goes."""
 
     def text(self) -> str:
         return f"{self.src[0]}:{self.src[1]} > {self.dst[0]}:{self.dst[1]}: udp ({len(self.data)})"
@@ -244,5 +246,10 @@ def _options_size(segment: Segment) -> int:
 
 
 def destination(packet: Packet) -> str:
-    """The address that a packet travels to: an error goes back to where the offending datagram came from."""
-    return packet.src[0] if isinstance(packet, IcmpMessage) else packet.dst[0]
+    """The address that a packet travels to: an error goes back to where the offending datagram came from, and a
+    datagram follows its route.
+    """
+    if isinstance(packet, IcmpMessage):
+        return packet.src[0]
+    whole = packet.whole if isinstance(packet, Fragment) else packet
+    return (whole.way if isinstance(whole, Datagram) else "") or whole.dst[0]

@@ -20,10 +20,11 @@ on to whoever watches it. Chains of more than five epolls and rings are refused.
 
 Of several epolls that watch one socket the one that was registered last is woken first, those with EPOLLEXCLUSIVE
 behind all others. Exclusive means that one *sleeper* is enough: while nobody sleeps in a wait it changes nothing more.
+Threads that sleep in a wait on one epoll are woken one at a time, who came first before others (sleeping.py).
 
 Here each file that an epoll watches is an item, and each item a machine (interest.py).
 
-Not here: sleeping, and whom of several sleepers EPOLLEXCLUSIVE spares (there are no threads to sleep); what arrives
+Not here: whom of several sleepers in different epolls EPOLLEXCLUSIVE spares; what arrives
 while a wait reports (nothing can, on one processor); files that cannot be polled and are refused with EPERM (there are
 sockets and epolls only); one file under two descriptors (there is no `dup`); suspending the machine (EPOLLWAKEUP is
 taken and does nothing); limits on the number of watches, and on the number of paths through epolls to one file.

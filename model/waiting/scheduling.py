@@ -61,6 +61,12 @@ class Deadlock(RuntimeError):
     """Every thread waits, and nothing can end any of the waits. The text says who waits on what, and since when."""
 
 
+class BusyLoop(RuntimeError):
+    """A thread asks again and again whether there is something to do, and in virtual time nothing can change meanwhile.
+    The text says who asks what.
+    """
+
+
 @attrs.define(eq=False)
 class Guest:
     """A guest thread. Times are nanoseconds since the net was made."""
@@ -73,6 +79,8 @@ class Guest:
     reason: str = ""
     """What it waits for there, where the arm can say."""
     since_ns: int = 0
+    place: int = 0
+    """How many waits had begun before its last one."""
     until_ns: int | None = None
     """When its wait runs out; None: never."""
     attempt: Attempt | None = None
@@ -123,17 +131,19 @@ class Scheduler(ABC):
 
     def __init__(self, policy: Policy, events: list[Event]) -> None:
         self.policy, self.events = policy, events
-        self.observed = 0
-        """How many events of the trace show the sockets as they were when everybody whom they woke had finished."""
+        self.observed: int | None = None
+        """How many events of the trace show the sockets as they were when everybody whom they woke had finished; None
+        while there never was a second thread.
+        """
         self.trail: list[Arrow] = []
         main = Guest(1, lambda: "MainThread", S.RUNNING)
         self.guests = [main]
         self.running = main
         self.alone = True
-        """Whether there is no thread but the one that runs."""
+        """Whether there is no thread but the one that runs, and was none when it made its last call."""
         self.woken: list[Guest] = []
-        """Who was woken and has not tried yet, in order."""
-        self._born = 1
+        """Who was woken and has not tried yet."""
+        self._born, self._waits = 1, 0
 
     # ------------------------------------------------------------ what a carrier does
 
@@ -159,13 +169,18 @@ class Scheduler(ABC):
         """
         me = self.running
         me.on, me.reason, me.attempt, me.until_ns = on, reason, attempt, until_ns
+        self._waits += 1
+        me.place = self._waits
         THREAD.fire(self.trail, E.WAITS, me, self.now_ns)
         self._go_on_elsewhere()
         return not me.lapsed
 
-    def step(self) -> None:
-        """A thread is about to make a call: who was woken tries first, and another may be let before it."""
-        self.settle()
+    def step(self, look: Callable[[], Seen]) -> None:
+        """A thread is about to make a call: who was woken by the one before tries first, and then another may be let
+        before it.
+        """
+        self.observe(look)
+        self.alone = len(self.guests) == 1
         if sum(guest.state is S.RUNNABLE for guest in self.guests):
             THREAD.fire(self.trail, E.YIELDS, self.running, self.now_ns)
             self._go_on_elsewhere()
@@ -184,7 +199,6 @@ class Scheduler(ABC):
     def forget(self, guest: Guest) -> None:
         """There is no such thread any more."""
         self.guests.remove(guest)
-        self.alone = len(self.guests) == 1
 
     def waiting(self) -> dict[str, str]:
         """Who waits, by name, and on what."""
@@ -194,9 +208,10 @@ class Scheduler(ABC):
     # ------------------------------------------------------------ what a scheduler does
 
     def settle(self) -> None:
-        """Let everybody who was woken try, in order."""
+        """Let everybody who was woken try; who has waited longest first, as a fair scheduler has it (EEVDF)."""
         while self.woken:
-            guest = self.woken.pop(0)
+            guest = min(self.woken, key=lambda each: each.place)
+            self.woken.remove(guest)
             if guest.state is S.WAITING and guest.attempt is not None and guest.attempt():
                 THREAD.fire(self.trail, E.WOKEN, guest, self.now_ns)
 
@@ -241,6 +256,8 @@ class Scheduler(ABC):
         In between nobody could say which of several threads was how far.
         """
         self.settle()
+        if self.observed is None:
+            return
         seen: Seen | None = None
         for at in range(self.observed, len(self.events)):
             event = self.events[at]
@@ -255,6 +272,15 @@ class Scheduler(ABC):
         what = "; ".join(_told(guest) for guest in waiting)
         who = "the only thread waits" if len(waiting) == 1 else f"all {len(waiting)} threads wait"
         return Deadlock(f"at {_seconds(self.now_ns)} {who}, and {why}: {what}")
+
+    def busy_loop(self, what: str, times: int) -> BusyLoop:
+        """The report of a thread that does not let time pass."""
+        others = [_told(guest) for guest in self.guests if guest.state is S.WAITING]
+        meanwhile = f"; meanwhile {'; '.join(others)}" if others else ""
+        return BusyLoop(
+            f"at {_seconds(self.now_ns)} {self.running.name()} was told {times:,} times, last by {what}, that there is "
+            f"nothing to do yet, and does not let time pass: wait with select, poll, a time-out or sleep{meanwhile}"
+        )
 
 
 def _told(guest: Guest) -> str:

@@ -5,7 +5,8 @@ poll bits. It reaches
 
 - everybody who is not *exclusive*: who waits in recv, send or connect of a stream, whatever the wake-up is about;
   who waits in poll or select, if it is about what was asked for;
-- of the exclusive ones, who wait in accept, in recv of a datagram or in epoll_wait, the first.
+- of the exclusive ones, who wait in accept, in recv of a datagram or in epoll_wait, the first; or all, if the wake-up
+  says nothing of what it is about (`sock_def_wakeup`).
 
 Exclusive ones stand behind all others, in the order in which they came; the others before whoever came earlier
 (`add_wait_queue`, `prepare_to_wait_exclusive`). Who was woken leaves the queue, and comes back if it has to wait on:
@@ -66,7 +67,7 @@ def wake(number: int, bits: int, queues: Queues) -> None:
             continue
         queue.remove(sleeper)
         sleeper.wake()
-        if sleeper.exclusive:
+        if sleeper.exclusive and bits:
             break
     if not queue:
         queues.pop(number, None)

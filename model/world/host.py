@@ -135,6 +135,8 @@ class Host:
     """The beginning that addresses on the wire have in common; empty without a wire."""
     link: Callable[[Packet], None] | None = None
     """Where packets for other hosts go."""
+    takes_runs: bool = False
+    """Whether the link takes a run of segments in one piece, and who gets it shares the sender's memory."""
     device: Device | None = None
     """What holds packets for other hosts back; None: they leave at once."""
     path_mtu: Callable[[str], int] | None = None
@@ -248,14 +250,17 @@ class Host:
 
     def new_tcb(self) -> Tcb:
         profile = self.profile
-        tcb = Tcb(self._number_endpoint(), sndbuf=profile.tcp_wmem[1], rcvbuf=profile.tcp_rmem[1])
+        tcb = Tcb(self._number_endpoint(), host_name=self.name, sndbuf=profile.tcp_wmem[1], rcvbuf=profile.tcp_rmem[1])
         tcb.window_ratio, tcb.window_rounds_up = profile.window_ratio, not profile.window_ratio_measured
         set_algorithm(tcb, profile.congestion_control)
         self.endpoints[tcb.number] = tcb
         return tcb
 
     def new_udp(self) -> UdpSocket:
-        udp = UdpSocket(self._number_endpoint(), sndbuf=self.profile.udp_wmem, rcvbuf=self.profile.udp_rmem)
+        profile = self.profile
+        udp = UdpSocket(
+            self._number_endpoint(), host_name=self.name, sndbuf=profile.udp_wmem, rcvbuf=profile.udp_rmem
+        )  # fmt: skip
         self.endpoints[udp.number] = udp
         return udp
 
@@ -360,7 +365,7 @@ class Host:
         """
         end = self.descriptors.pop(fd)
         heapq.heappush(self.closed, fd)
-        end.fd = kept = min([*self.descriptors, 0]) - 1
+        end.fd = kept = min([*self.descriptors, -1]) - 1  # -1 is what a program has that has no descriptor
         self.descriptors[kept], self.names[kept] = end, self.names.pop(fd)
         return kept
 
@@ -424,16 +429,16 @@ class Host:
             self._leave(sender, carriers)
             if not self.owns(destination(packet)):
                 return True  # what a route leads to that its address does not is nobody's
-            self.wire.append(packet)
+            self._wait_in_line(packet)
             if not self.delivering:
                 self._deliver_all()
             return True
         parts = [*leaving(packet, self)]
         if self.device is not None and len(parts) == len(carriers or parts):
             return self._queue(parts, sender, carriers)
-        for part in parts:
+        for at, part in enumerate(parts):
+            self._leave(sender, carriers[at : at + 1] if at + 1 < len(parts) else carriers[at:])
             self._put_on_link(part)
-        self._leave(sender, carriers)
         return True
 
     def _put_on_link(self, packet: Packet) -> None:
@@ -492,11 +497,25 @@ class Host:
             if whole is None:
                 return
             packet = as_received(whole, self.profile.buffer_overhead)
-        if isinstance(packet, Segment | Datagram) and not (self.owns(packet.dst[0]) and is_one(packet.src[0])):
-            self.misdirected += 1
+        if self.is_misdirected(packet):
             return
-        self.wire.append(packet)
+        self._wait_in_line(packet)
         self._deliver_all()
+
+    def is_misdirected(self, packet: Packet) -> bool:
+        """Whether a packet that has come from outside is for another's address, or for loopback, or from an impossible
+        one. That is counted.
+        """
+        if not isinstance(packet, Segment | Datagram):
+            return False
+        to = packet.dst[0]
+        if self.owns(to) and not is_local(to) and is_one(packet.src[0]):
+            return False
+        self.misdirected += 1
+        return True
+
+    def _wait_in_line(self, packet: Packet) -> None:
+        self.wire.append(packet)
 
     def _deliver_all(self) -> None:
         self.delivering = True
@@ -563,10 +582,10 @@ class Host:
             self._deliver_segment(packet)
         elif isinstance(packet, Datagram):
             receiver = self.udp_receiver(packet.src, packet.dst)
-            if receiver is None:
-                self.transmit(IcmpMessage(IcmpError.PORT_UNREACHABLE, packet.src, packet.dst, about=ip_size(packet)))
-            else:
+            if receiver is not None:
                 UDP.fire(self.trail, UdpEvent.DATAGRAM, receiver, packet, self)
+            elif self.owns(packet.dst[0]):  # nobody else complains about it: an error has an address of its host's
+                self.transmit(IcmpMessage(IcmpError.PORT_UNREACHABLE, packet.src, packet.dst, about=ip_size(packet)))
         elif isinstance(packet, IcmpMessage):
             error_arrives(packet, self)
 
@@ -621,12 +640,13 @@ class Host:
         )
 
     def _may_join(self, tail: Segment, segment: Segment) -> bool:
-        """Whether two segments that wait may become one: plain, marked alike, with the same options, in sequence, and
-        the first shares no memory with its sender.
+        """Whether two segments that wait may become one: plain, with the same options and marks, in sequence, and the
+        first shares no memory with its sender.
         """
+        if (tail.timestamps, tail.sack) != (segment.timestamps, segment.sack):
+            return False
         plain = (tail.flags | segment.flags) & ~_PLAIN == 0 and not tail.flags & _FIN
         plain = plain and not (tail.flags ^ segment.flags) & _MARKS and tail.ecn == segment.ecn
-        plain = plain and tail.timestamps == segment.timestamps and tail.sack == segment.sack
         return plain and tail.end == segment.seq and tail.buffer not in self.held
 
     def hand_on(self, segment: Segment, iss: int) -> None:
@@ -822,6 +842,7 @@ class Host:
         self._deliver_all()
 
     def _fire(self, tcb: Tcb, timer: Timer) -> None:
+        """Do what a timer was set for. What that sends waits in line, for the other timers of the tick go first."""
         tcb.timers[timer] = tcb.places[timer] = None
         if self.trace is not None:
             name = self.names.get(tcb.fd, "-") if tcb.fd is not None else "-"

@@ -19,6 +19,7 @@ from realnet.settings import DEFAULT, NAMED, PINNED_SETTINGS
 from wouldblock.cli import SETTINGS
 from wouldblock.crosscheck import agreement
 from wouldblock.crosscheck.agreement import Agreement, Cell, Difference
+from wouldblock.crosscheck.places import PlaceRefused
 
 from .conftest import Invoke, one_sentence
 
@@ -85,15 +86,37 @@ def test_one_alone(invoke: Invoke, fake: Fake) -> None:
     assert "leave --sequences and --time out" in one_sentence(refused)
 
 
+def test_two_hosts(invoke: Invoke, fake: Fake) -> None:
+    assert invoke("agree", "--sequences", "1").exit_code == 0
+    assert fake.asked[7].where == "loopback"
+    assert invoke("agree", "--two-hosts", "--sequences", "1").exit_code == 0
+    assert fake.asked[7].where == "two hosts, MTU 1500"
+    refused = invoke("agree", "--two-hosts", "--guest")
+    assert refused.exit_code == 2
+    assert "one host only" in one_sentence(refused)
+
+
 def test_settings_are_named(invoke: Invoke, fake: Fake) -> None:
     assert invoke("agree").exit_code == 0
-    assert fake.asked[7] is PINNED_SETTINGS
+    assert fake.asked[7].settings is PINNED_SETTINGS
     assert invoke("agree", "--settings", "default").exit_code == 0
-    assert fake.asked[7] is DEFAULT
+    assert fake.asked[7].settings is DEFAULT
+    assert fake.asked[7].where == "loopback, default settings"
     found = invoke("agree", "--settings", "mine")
     assert found.exit_code == 2
     assert "'pinned', 'default'" in found.stderr
     assert set(SETTINGS) == set(NAMED)
+    for other in ("--guest", "--two-hosts"):
+        found = invoke("agree", "--settings", "default", other)
+        assert found.exit_code == 2
+        assert "is for loopback" in one_sentence(found)
+
+
+def test_no_such_place(invoke: Invoke, fake: Fake) -> None:
+    fake.refusal = PlaceRefused("this kernel joins no two hosts")
+    found = invoke("agree", "--two-hosts")
+    assert found.exit_code == 2
+    assert "joins no two hosts" in one_sentence(found)
 
 
 def test_nothing_repeated_is_no_agreement(invoke: Invoke, fake: Fake) -> None:

@@ -156,7 +156,7 @@ def test_a_call_that_blocks_for_ever_is_not_tried_on_the_kernel(
 ) -> None:
     result = invoke(verb, scenario(LISTEN + "        s.accept()"))
     said = one_sentence(result)
-    assert "waits for ever: at 0 s the only thread waits" in said
+    assert "goes on for ever: at 0 s the only thread waits" in said
     assert "MainThread in accept() on s1, for a connection to accept, since 0 s" in said
     assert "mine.py:5 in f: s.accept()" in said
     assert "s1.listen(1)" in result.stdout, "the calls until then are shown"

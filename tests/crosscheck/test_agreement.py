@@ -12,11 +12,11 @@ from model.values.constants import IPPROTO_TCP, SO_RCVBUF, SOL_SOCKET, TCP_NODEL
 from model.values.results import Fail
 from realnet.namespace import Namespace, NamespaceRefused
 from realnet.page import FreshPage
-from realnet.settings import DEFAULT
 from wouldblock.crosscheck.agreement import agree, made
 from wouldblock.crosscheck.directed import CONNECTED
 from wouldblock.crosscheck.operations import DATAGRAM, FAMILIES, LIVES, STREAM
 from wouldblock.crosscheck.pair import Pair
+from wouldblock.crosscheck.places import OwnSettings
 from wouldblock.crosscheck.recording import Recording, record
 
 
@@ -86,7 +86,7 @@ def test_what_the_kernel_repeats_the_model_shows(kernel: None) -> None:
 
 
 def test_the_kernels_own_settings(kernel: None) -> None:
-    report = agree(seed=1, sequences=6, lengths=(60,), families=[STREAM, DATAGRAM], settings=DEFAULT)
+    report = agree(seed=1, sequences=6, lengths=(60,), families=[STREAM, DATAGRAM], place=OwnSettings())
     assert report.where == "loopback, default settings"
     assert report.settings["net.ipv4.tcp_moderate_rcvbuf"] == "1"
     assert all(cell.repeated for cell in report.cells)
@@ -103,7 +103,7 @@ def test_the_kernels_own_settings(kernel: None) -> None:
     ],
 )
 def test_what_once_differed_with_the_kernels_own_settings(kernel: None, seed: int, number: int) -> None:
-    report = agree(seed=seed, only=number, lengths=(200,), families=[STREAM], settings=DEFAULT)
+    report = agree(seed=seed, only=number, lengths=(200,), families=[STREAM], place=OwnSettings())
     assert report.differences == []
 
 

@@ -24,9 +24,10 @@ from wouldblock.crosscheck.agreement import CALL_NS
 from wouldblock.crosscheck.arms import ModelArm
 from wouldblock.crosscheck.operations import DATAGRAM, LIVES, STREAM, Operation, next_operation, prelude
 from wouldblock.crosscheck.pair import Pair, Step
+from wouldblock.crosscheck.places import home_address
 from wouldblock.crosscheck.program import ladder
 from wouldblock.crosscheck.repeating import repeats
-from wouldblock.crosscheck.walk import Walk, home_address
+from wouldblock.crosscheck.walk import Walk
 
 _numbers = itertools.count(1_000_000)
 

@@ -1,7 +1,8 @@
-"""Random programs of several threads: each makes calls on sockets that all of them share, and some calls wait.
+"""Random programs of several threads: each makes calls on sockets that all of them share, and most calls wait.
 
-Every socket has a time-out, so every program ends by itself. What a thread does is drawn beforehand and not what it
-meets: so a program is the same whatever its threads see.
+What a thread does is drawn beforehand and does not depend on what it meets. Some wait for ever: so the program looks,
+after a while, at who waits on what, and then shuts everything, which wakes all of them. Times to sleep are such that no
+two threads ever wake at the same moment.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-TIMEOUT_S = 0.03
+LOOKS_S = 0.6
 Step = tuple[Any, ...]
 Plan = list[list[Step]]
 
 
 def plan(seed: int) -> Plan:
-    """The steps of two or three threads."""
+    """The steps of two to four threads."""
     source = random.Random(seed)
-    steps: Plan = []
-    for _ in range(source.randrange(2, 4)):
-        steps.append([_step(source) for _ in range(source.randrange(2, 7))])
-    return steps
+    naps = [0.012, 0.024, 0.048, 0.096, 0.192]
+    source.shuffle(naps)
+    threads: Plan = []
+    for _ in range(source.randrange(2, 5)):
+        steps = [_step(source) for _ in range(source.randrange(1, 7))]
+        threads.append([("sleep", naps.pop() if naps else 0.0) if step == ("sleep",) else step for step in steps])
+    return threads
 
 
 def _step(source: random.Random) -> Step:
@@ -29,15 +33,17 @@ def _step(source: random.Random) -> Step:
     return source.choice(
         (
             ("send", end, source.choice((1, 100, 5000, 200_000, 3_000_000))),
+            ("send", end, source.choice((1, 100, 5000))),
             ("recv", end, source.choice((1, 100, 10_000, 1_000_000))),
             ("recv", end, source.choice((1, 100, 10_000, 1_000_000))),
-            ("wait", end),
+            ("select", end),
+            ("epoll", end),
             ("accept",),
             ("connect",),
             ("datagram", source.choice((1, 500))),
             ("receive",),
-            ("sleep", source.choice((0.002, 0.05))),
-            ("shutdown", end, source.randrange(3)),
+            ("sleep",),
+            ("sleep",),
             ("put", source.randrange(9)),
             ("get",),
         )
@@ -45,7 +51,7 @@ def _step(source: random.Random) -> Step:
 
 
 def program(steps: Plan) -> Callable[[Any], Any]:
-    """A scenario that runs them, and returns what each thread met."""
+    """A scenario that runs them. It returns what each thread met, and who waited on what after a while."""
 
     def run(net: Any) -> Any:
         seen: list[list[str]] = [[] for _ in steps]
@@ -56,10 +62,14 @@ def program(steps: Plan) -> Callable[[Any], Any]:
         ]
         for thread in threads:
             thread.start()
+        net.time.sleep(LOOKS_S)
+        waiting = net.waiting()
+        met = [list(each) for each in seen]
+        doing.shut_everything(6 * len(threads))
         for thread in threads:
             thread.join()
         doing.close()
-        return seen
+        return waiting, met, seen
 
     return run
 
@@ -84,8 +94,17 @@ class _Doing:
         self.datagrams.bind(("127.0.0.1", 81))
         self.queue = net.queue.Queue()
         self.others: list[Any] = []
-        for sock in (self.listener, self.datagrams, *self.ends.values()):
-            sock.settimeout(TIMEOUT_S)
+        net.time.sleep(0.1)  # nothing of the handshake is left to be done
+
+    def shut_everything(self, most: int) -> None:
+        for _ in range(most):
+            self.queue.put(None)
+        for sock in (self.datagrams, self.listener, *self.ends.values()):
+            try:
+                sock.shutdown(self.net.socket.SHUT_RDWR)
+            except OSError:
+                pass  # ENOTCONN, and everybody who waits is woken all the same
+            self.net.time.sleep(0.05)
 
     def close(self) -> None:
         for sock in (self.listener, self.datagrams, *self.ends.values(), *self.others):
@@ -97,15 +116,20 @@ class _Doing:
     def recv(self, end: str, size: int) -> str:
         return f"received {len(self.ends[end].recv(size))}"
 
-    def wait(self, end: str) -> str:
-        return f"ready {[len(found) for found in self.net.select.select([self.ends[end]], [], [], TIMEOUT_S)]}"
+    def select(self, end: str) -> str:
+        return f"ready {[len(found) for found in self.net.select.select([self.ends[end]], [], [])]}"
+
+    def epoll(self, end: str) -> str:
+        with self.net.select.epoll() as epoll:
+            epoll.register(self.ends[end], self.net.select.EPOLLIN)
+            return f"ready {[events for _, events in epoll.poll()]}"
 
     def accept(self) -> str:
         self.others.append(self.listener.accept()[0])
         return "accepted"
 
     def connect(self) -> str:
-        self.others.append(self.net.socket.create_connection(("127.0.0.1", 80), TIMEOUT_S))
+        self.others.append(self.net.socket.create_connection(("127.0.0.1", 80), 0.4))
         return "connected"
 
     def datagram(self, size: int) -> str:
@@ -118,16 +142,9 @@ class _Doing:
         self.net.time.sleep(seconds)
         return "slept"
 
-    def shutdown(self, end: str, how: int) -> str:
-        self.ends[end].shutdown(how)
-        return "shut"
-
     def put(self, value: int) -> str:
         self.queue.put(value)
         return "put"
 
     def get(self) -> str:
-        try:
-            return f"got {self.queue.get(timeout=TIMEOUT_S)}"
-        except self.net.queue.Empty:
-            return "empty"
+        return f"got {self.queue.get()}"

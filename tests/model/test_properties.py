@@ -211,11 +211,13 @@ def polled(host: Host) -> Iterator[tuple[int, int]]:
 
 
 def writable_takes_a_byte(host: Host) -> None:
-    """POLLOUT without an error: a send of one byte succeeds, unless that direction is shut or nobody is connected."""
+    """POLLOUT without an error: a send of one byte succeeds, unless that direction is shut, nobody is connected, or the
+    byte would make a datagram too long that is held back.
+    """
     for fd, bits in polled(host):
         end = host.descriptors[fd]
-        unconnected_udp = isinstance(end, UdpSocket) and not end.remote[1]
-        if bits & POLLOUT and not bits & (POLLERR | POLLHUP) and not end.write_shut and not unconnected_udp:
+        may_refuse = isinstance(end, UdpSocket) and (not end.remote[1] or end.corked is not None)
+        if bits & POLLOUT and not bits & (POLLERR | POLLHUP) and not end.write_shut and not may_refuse:
             assert asked_of_a_copy(host, "send", fd, b"x", 0) == Done(1)
 
 

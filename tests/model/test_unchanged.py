@@ -244,7 +244,7 @@ MAY_CHANGE = {
     "shutdown_of_failed_attempt": {"life"},
     "udp_shutdown_without_peer": SHUT,
     "bind_where_another_is": {"local"},
-    "udp_connect_without_route": {"flow", "routed"},
+    "udp_connect_without_route": {"flow", "way"},
     "first_use_takes_a_port": {"holds_port", "local", "state", "udp_ports"},
 }
 """Which rules of failing calls change which fields; CHANGING above has the reasons. An attempt that has begun

@@ -24,18 +24,14 @@ import attrs
 from model.choices import Seeded
 from model.profiles import LINUX
 from model.values.observation import Observation
-from model.world.host import Host
 from realnet.namespace import Namespace
 from realnet.page import FreshPage
-from realnet.settings import PINNED_SETTINGS, Settings
 
-from .arms import ModelArm
 from .operations import FAMILIES, Operation, describe, next_operation, prelude
 from .pair import Pair, Step
+from .places import LOOPBACK, Place
 from .recording import Recording, Shown, record
 from .repeating import named
-from .running import profile_for
-from .walk import home_address
 
 TIMES = 3
 """How often the kernel has to show the same."""
@@ -103,11 +99,11 @@ class Agreement:
 Progress = Callable[[Agreement], None]
 
 
-def made(family: str, length: int, seed: int, number: int) -> list[Operation]:
+def made(family: str, length: int, seed: int, number: int, place: Place = LOOPBACK) -> list[Operation]:
     """The operations of one sequence, made up on the model alone: the same for the same arguments."""
     source = random.Random(f"{seed}/{family}/{length}/{number}")
     draw = source.randrange
-    arm = ModelArm("127.0.0.1", Host("made up", LINUX, Seeded(number)))
+    arm = place.model(place.made_at, Seeded(number), LINUX)
     pauses = set(source.sample(range(10, length), MOST_PAUSES)) if length > 20 and draw(PAUSING) == 0 else set()
     todo = prelude(family, draw)
     operations: list[Operation] = []
@@ -128,13 +124,12 @@ def made(family: str, length: int, seed: int, number: int) -> list[Operation]:
 class _Agreeing:
     """The comparison in progress, in a namespace that was entered."""
 
-    def __init__(self, report: Agreement, page: FreshPage, settings: Settings) -> None:
-        self.report, self.page, self.settings = report, page, settings
-        self.profile = profile_for(settings)
+    def __init__(self, report: Agreement, page: FreshPage, place: Place) -> None:
+        self.report, self.page, self.place = report, page, place
         self.homes = 0
 
     def sequence(self, cell: Cell, number: int) -> None:
-        operations = made(cell.family, cell.length, self.report.seed, number)
+        operations = made(cell.family, cell.length, self.report.seed, number, self.place)
         runs = [self._record(operations) for _ in range(TIMES)]
         first = runs[0][1]
         paused_s = sum(op[1] for op in operations if op[0] == "pause") / 1000
@@ -154,11 +149,11 @@ class _Agreeing:
 
     def _record(self, operations: list[Operation]) -> tuple[str, list[Shown]]:
         self.homes += 1
-        home = home_address(self.homes)
-        return home, record(operations, home, self.page, self.settings)
+        home = self.place.home(self.homes)
+        return home, record(operations, home, self.page, self.place)
 
     def _follow(self, cell: Cell, number: int, home: str, run: list[Shown]) -> Difference | None:
-        pair = Pair(home, number, None, recording=Recording(run), profile=self.profile)
+        pair = Pair(home, number, None, recording=Recording(run), place=self.place)
         for at, shown in enumerate(run):
             step = pair.step(shown.op)
             wrong = _left(step) if step.left else step.wrong
@@ -188,18 +183,18 @@ def _shown(run: list[Shown]) -> list[Any]:
 def agree(
     seed: int = 1, sequences: int | None = None, seconds: float | None = None, families: Sequence[str] = FAMILIES,
     lengths: Sequence[int] = (60, 200, 1000), progress: Progress | None = None, only: int | None = None,
-    settings: Settings = PINNED_SETTINGS,
+    place: Place = LOOPBACK,
 ) -> Agreement:  # fmt: skip
     """Compare until each family and length has had `sequences` of them, or its share of `seconds`.
 
     `only` plays the sequence of this number alone. Ctrl-C ends it, and the report says so. Raises
-    `realnet.NamespaceRefused` where no private namespace may be made, or none with these settings.
+    `realnet.NamespaceRefused` where no private namespace may be made, or none with such settings, and `PlaceRefused`
+    where the kernel makes no such place.
     """
-    where = "loopback" if settings is PINNED_SETTINGS else f"loopback, {settings.name} settings"
-    report = Agreement(seed, where, cells=[Cell(family, length) for family in families for length in lengths])
-    with Namespace(settings) as namespace, FreshPage() as page:
-        report.kernel, report.settings = namespace.kernel, namespace.settings
-        run = _Agreeing(report, page, settings)
+    report = Agreement(seed, place.where, cells=[Cell(family, length) for family in families for length in lengths])
+    with Namespace(place.settings) as namespace, place.opened() as settings, FreshPage() as page:
+        report.kernel, report.settings = namespace.kernel, {**namespace.settings, **settings}
+        run = _Agreeing(report, page, place)
         began = time.monotonic()
         try:
             for at, cell in enumerate(report.cells):

@@ -32,11 +32,10 @@ from model.values.constants import (
 )
 from model.values.observation import Observation
 from model.values.results import Answer, Block, Done
-from model.world.host import Host
 from realnet.observe import Observer
-from realnet.settings import PINNED_SETTINGS, Settings
+from realnet.settings import PINNED_SETTINGS
 
-from .operations import Operation, references
+from .operations import Hosts, Operation, references
 
 FOREIGN = "10.99.99.99"
 _PATTERN = bytes(range(256)) * (300_000 // 256 + 3)
@@ -66,9 +65,10 @@ def _are_there(op: Operation, sockets: Container[int], epolls: Container[int]) -
 class KernelArm:
     """Operations on real non-blocking sockets in the namespace that the caller has entered."""
 
-    def __init__(self, home: str, settings: Settings = PINNED_SETTINGS) -> None:
+    settings = PINNED_SETTINGS
+
+    def __init__(self, home: str) -> None:
         self.home = home
-        self.settings = settings
         self.rests_s = RESTS_S
         self.sockets: dict[int, socket.socket] = {}
         self.epolls: dict[int, select.epoll] = {}
@@ -111,7 +111,8 @@ class KernelArm:
     def local_port(self, number: int) -> int:
         return int(self.sockets[number].getsockname()[1])
 
-    def _address(self, symbolic: tuple[str, int]) -> tuple[str, int]:
+    def _address(self, n: int, symbolic: tuple[str, int], *, own: bool = False) -> tuple[str, int]:
+        """What an address in an operation on socket `n` stands for; `own`: it is to be that socket's own."""
         where, value = symbolic
         if where == "of":
             host, port = self.sockets[value].getsockname()
@@ -143,13 +144,13 @@ class KernelArm:
         sock.close()
 
     def _bind(self, n: int, address: tuple[str, int]) -> None:
-        self.sockets[n].bind(self._address(address))
+        self.sockets[n].bind(self._address(n, address, own=True))
 
     def _listen(self, n: int, backlog: int) -> None:
         self.sockets[n].listen(backlog)
 
     def _connect(self, n: int, address: tuple[str, int]) -> None:
-        self.sockets[n].connect(self._address(address))
+        self.sockets[n].connect(self._address(n, address))
 
     def _payload(self, size: int) -> bytes:
         """The next bytes to send. The call begins when they are there."""
@@ -168,7 +169,7 @@ class KernelArm:
 
     def _sendto(self, n: int, size: int, address: tuple[str, int]) -> int:
         data = self._payload(size)
-        return self.sockets[n].sendto(data, self._address(address))
+        return self.sockets[n].sendto(data, self._address(n, address))
 
     def _recv(self, n: int, size: int) -> bytes:
         if not size:
@@ -185,7 +186,7 @@ class KernelArm:
 
     def _sendmoreto(self, n: int, size: int, address: tuple[str, int]) -> int:
         data = self._payload(size)
-        return self.sockets[n].sendto(data, socket.MSG_MORE, self._address(address))
+        return self.sockets[n].sendto(data, socket.MSG_MORE, self._address(n, address))
 
     def _measure(self, n: int, size: int, flags: int) -> Any:
         """The length that recv says with MSG_TRUNC, and what it gave."""
@@ -291,9 +292,9 @@ class KernelArm:
 
 
 class ModelArm:
-    """The same operations on a host of the model."""
+    """The same operations on a host of the model, or on several that are one kernel's."""
 
-    def __init__(self, home: str, host: Host) -> None:
+    def __init__(self, home: str, host: Hosts) -> None:
         self.home = home
         self.host = host
         self.fds: dict[int, int] = {}
@@ -320,13 +321,13 @@ class ModelArm:
         """Whether every socket and every epoll that an operation names is there."""
         return _are_there(op, self.fds, self.epolls)
 
-    def fork(self, host: Host) -> ModelArm:
-        new = ModelArm(self.home, host)
+    def fork(self, host: Hosts) -> ModelArm:
+        new = type(self)(self.home, host)
         new.fds, new.made, new.sent = dict(self.fds), self.made, self.sent
         new.epolls, new.epolls_made = dict(self.epolls), self.epolls_made
         return new
 
-    def _address(self, symbolic: tuple[str, int]) -> tuple[str, int]:
+    def _address(self, n: int, symbolic: tuple[str, int], *, own: bool = False) -> tuple[str, int]:
         where, value = symbolic
         if where == "of":
             return self.endpoint(value).local
@@ -360,10 +361,10 @@ class ModelArm:
         return self.host.call("close", self.fds.pop(n))
 
     def _bind(self, n: int, address: tuple[str, int]) -> Answer:
-        return self.host.call("bind", self.fds[n], self._address(address))
+        return self.host.call("bind", self.fds[n], self._address(n, address, own=True))
 
     def _connect(self, n: int, address: tuple[str, int]) -> Answer:
-        return self.host.call("connect", self.fds[n], self._address(address))
+        return self.host.call("connect", self.fds[n], self._address(n, address))
 
     def _send(self, n: int, size: int) -> Answer:
         data = payload(self.sent, size)
@@ -378,7 +379,7 @@ class ModelArm:
     def _sendto(self, n: int, size: int, address: tuple[str, int]) -> Answer:
         data = payload(self.sent, size)
         self.sent += size
-        return self.host.call("sendto", self.fds[n], data, 0, self._address(address))
+        return self.host.call("sendto", self.fds[n], data, 0, self._address(n, address))
 
     def _recv(self, n: int, size: int) -> Answer:
         return self.host.call("recv", self.fds[n], size, 0)
@@ -389,7 +390,7 @@ class ModelArm:
     def _sendmoreto(self, n: int, size: int, address: tuple[str, int]) -> Answer:
         data = payload(self.sent, size)
         self.sent += size
-        return self.host.call("sendto", self.fds[n], data, MSG_MORE, self._address(address))
+        return self.host.call("sendto", self.fds[n], data, MSG_MORE, self._address(n, address))
 
     def _measure(self, n: int, size: int, flags: int) -> Any:
         answer = self.host.call("recv", self.fds[n], size, MSG_TRUNC | flags)

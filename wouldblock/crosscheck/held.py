@@ -85,8 +85,8 @@ class HeldKernel(KernelArm):
         super().close()
         self.sink.close()
 
-    def _address(self, symbolic: tuple[str, int]) -> tuple[str, int]:
-        return (FAR, symbolic[1]) if symbolic[0] == "far" else super()._address(symbolic)
+    def _address(self, n: int, symbolic: tuple[str, int], *, own: bool = False) -> tuple[str, int]:
+        return (FAR, symbolic[1]) if symbolic[0] == "far" else super()._address(n, symbolic)
 
     def _renew(self, burst: int, limit: int) -> None:
         self.device.renew(burst, limit)
@@ -102,6 +102,8 @@ class HeldKernel(KernelArm):
 class HeldModel(ModelArm):
     """The same operations on two hosts of the model."""
 
+    host: Host
+
     def __init__(self, policy: Follow) -> None:
         near, far = Host("near", LINUX, policy), Host("far", LINUX, Seeded(0))
         for host, own, other in ((near, NEAR, far), (far, FAR, near)):
@@ -116,8 +118,8 @@ class HeldModel(ModelArm):
     def observe(self) -> list[Observation]:
         return [*super().observe(), self.far.observe(self.sink)]
 
-    def _address(self, symbolic: tuple[str, int]) -> tuple[str, int]:
-        return (FAR, symbolic[1]) if symbolic[0] == "far" else super()._address(symbolic)
+    def _address(self, n: int, symbolic: tuple[str, int], *, own: bool = False) -> tuple[str, int]:
+        return (FAR, symbolic[1]) if symbolic[0] == "far" else super()._address(n, symbolic)
 
     def _renew(self, burst: int, limit: int) -> None:
         self.host.trail.clear()

@@ -67,10 +67,12 @@ from model.values.constants import (
     TcpState,
 )
 from model.world.host import Host
+from model.world.namespaces import SharedKernel
 
 Operation = tuple[Any, ...]
 Draw = Callable[[int], int]
 Sockets = dict[int, Endpoint]
+Hosts = Host | SharedKernel
 
 SIZES = (
     1,
@@ -158,7 +160,7 @@ def _beginning(family: str, draw: Draw) -> list[Operation]:
     return [*first, ("connect", 2, ("of", 1)), ("accept", 1)]
 
 
-def next_operation(family: str, sockets: Sockets, host: Host, draw: Draw) -> Operation:
+def next_operation(family: str, sockets: Sockets, host: Hosts, draw: Draw) -> Operation:
     """One operation that makes sense to try, whether or not it can succeed."""
     if not sockets:
         return ("udp",) if family == DATAGRAM else ("tcp",)
@@ -377,7 +379,7 @@ def _events(draw: Draw) -> int:
     return events
 
 
-def _epoll_operation(numbers: list[int], host: Host, draw: Draw) -> Operation:
+def _epoll_operation(numbers: list[int], host: Hosts, draw: Draw) -> Operation:
     epolls = {int(host.names[fd].removeprefix("e")): epoll for fd, epoll in host.epolls.items()}
     order = sorted(epolls)
     e = order[draw(len(order))]
@@ -404,7 +406,7 @@ def _epoll_operation(numbers: list[int], host: Host, draw: Draw) -> Operation:
     return (("drop", e), ("ask_epoll", e), ("bind_epoll", e), ("wait_on_socket", numbers[0]))[draw(4)]
 
 
-def _traced(file: tuple[str, int], host: Host) -> str:
+def _traced(file: tuple[str, int], host: Hosts) -> str:
     """How the model's traces call a file."""
     return f"{'e' if file[0] == 'epoll' else 's'}{file[1]}"
 

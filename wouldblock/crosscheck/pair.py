@@ -39,7 +39,6 @@ from model.choices import (
     Seeded,
 )
 from model.endpoint import Endpoint
-from model.profiles import Profile
 from model.rules import Arrow, ModelDefect
 from model.tcp.block import Tcb, Timer
 from model.tcp.ends import is_orphan
@@ -48,13 +47,13 @@ from model.values.constants import POLLOUT
 from model.values.observation import Observation
 from model.values.results import show
 from model.world.host import Host
-from model.world.pace import Pace
 from realnet.diag import Diag
 from realnet.page import FreshPage
 from realnet.ticks import count_at
 
-from .arms import DRAWS_PORT, KernelArm, ModelArm
-from .operations import Operation, describe
+from .arms import DRAWS_PORT, ModelArm
+from .operations import Hosts, Operation, describe
+from .places import LOOPBACK, Place
 from .recording import Recording
 from .running import running_profile
 
@@ -65,9 +64,6 @@ LATE_NS = 20_000_000
 
 MOST_TIMERS = 4
 """How many timers close to their deadlines are tried in every combination; further ones are taken as not fired."""
-
-PACE = Pace(byte_ps=45, sending_ns=1700, arriving_ns=1700)
-"""What a call takes on the machine at hand, in the order of it."""
 
 MOST_OTHERS = 6
 """How many alternatives are kept beside the one that is gone on with."""
@@ -149,14 +145,13 @@ class Pair:
 
     def __init__(
         self, home: str, seed: int, diag: Diag | None, page: FreshPage | None = None,
-        recording: Recording | None = None, profile: Profile = PROFILE,
+        recording: Recording | None = None, place: Place = LOOPBACK,
     ) -> None:  # fmt: skip
         if page is not None:
             page.turn()
-        self.kernel = recording or KernelArm(home)
+        self.kernel = recording or place.kernel(home)
         self.policy = Follow(seed)
-        self.model = ModelArm(home, Host("lo", profile, self.policy))
-        self.model.host.pace = PACE if profile.tunes_receive_buffers else None
+        self.model = place.model(home, self.policy, PROFILE)
         self.others: list[ModelArm] = []
         self.diag = diag
         self.epoch_ns: int | None = None
@@ -320,7 +315,8 @@ class Pair:
             asked = (TIMER_HAS_FIRED,)
             host.fire_early(timers[0])
         host.now_ns = max(began, host.now_ns)  # a timer within the last step was let fire on its tick, which is later
-        host.ends_ns = self.kernel.ended_ns - (self.epoch_ns or 0)
+        if isinstance(host, Host):
+            host.ends_ns = self.kernel.ended_ns - (self.epoch_ns or 0)
         arrows = list(host.trail)
         try:
             got = arm.perform(op)
@@ -371,7 +367,7 @@ class Pair:
         return {(e.local, e.remote): self.diag.state(e.local, e.remote) for e in ends if e.remote[1]}
 
 
-def _will_report(host: Host) -> tuple[Any, ...]:
+def _will_report(host: Hosts) -> tuple[Any, ...]:
     """What the epolls of a host will be asked about, in order: all that a wake-up leaves behind."""
     return tuple((fd, tuple(epoll.ready)) for fd, epoll in host.epolls.items())
 

@@ -14,10 +14,10 @@ import attrs
 
 from model.values.observation import Observation
 from realnet.page import FreshPage
-from realnet.settings import PINNED_SETTINGS, Settings
 
-from .arms import DRAWS_PORT, KernelArm
+from .arms import DRAWS_PORT
 from .operations import Operation
+from .places import LOOPBACK, Place
 
 
 @attrs.frozen
@@ -34,12 +34,10 @@ class Shown:
     """The local port of the socket, after an operation that may draw one; else 0."""
 
 
-def record(
-    operations: list[Operation], home: str, page: FreshPage, settings: Settings = PINNED_SETTINGS
-) -> list[Shown]:
+def record(operations: list[Operation], home: str, page: FreshPage, place: Place = LOOPBACK) -> list[Shown]:
     """Perform them on fresh sockets. Those that name a socket which the kernel did not give are left out."""
     page.turn()
-    arm = KernelArm(home, settings)
+    arm = place.kernel(home)
     found: list[Shown] = []
     try:
         for op in operations:

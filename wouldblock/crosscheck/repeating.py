@@ -16,9 +16,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from model.values.observation import Observation
+from realnet.joined import whose
 
 from .operations import Operation
 from .pair import Pair, Step
+from .places import home_address
 
 if TYPE_CHECKING:
     from .walk import Walk
@@ -38,8 +40,6 @@ def repeats(steps: list[Step], run: Walk) -> bool:
 
 
 def _again(operations: list[Operation], run: Walk) -> list[Shown]:
-    from .walk import home_address
-
     run.number += 1
     pair = Pair(home_address(run.number), 0, run.diag, run.page)
     shown: list[Shown] = []
@@ -73,7 +73,7 @@ class _Names:
             case (str(ip), int(port)):
                 drawn = port >= _FIRST_EPHEMERAL
                 name = self._ports.setdefault(port, f"port#{len(self._ports) + 1}") if drawn else str(port)
-                return ("home" if ip.startswith("127.") else ip, name)
+                return ("home" if ip.startswith("127.") else whose(ip), name)
             case tuple() | list():
                 return [self._named(item) for item in answer]
         return answer

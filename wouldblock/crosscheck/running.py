@@ -10,9 +10,8 @@ from functools import cache
 
 import attrs
 
-from model.profiles import MS, Profile, with_default_settings
+from model.profiles import MS, Profile
 from model.releases import for_release
-from realnet.settings import DEFAULT, Settings
 from realnet.ticks import tick_ns
 
 
@@ -20,12 +19,6 @@ from realnet.ticks import tick_ns
 def running_profile() -> Profile:
     """What the model is to be, to be compared with this kernel."""
     return attrs.evolve(for_release(platform.release()), jiffy_ns=tick_ns())
-
-
-def profile_for(settings: Settings) -> Profile:
-    """What the model is to be where these settings hold."""
-    profile = running_profile()
-    return with_default_settings(profile) if settings is DEFAULT else profile
 
 
 def told() -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .operations import OF_EPOLL, SOCKETLESS, Operation, describe, references, refers
 from .pair import Pair, Step
+from .places import home_address
 from .program import ladder, program
 from .report import Contradiction
 
@@ -26,8 +27,6 @@ def replay(operations: list[Operation], run: Walk) -> list[Step]:
     """The steps of these operations on fresh arms, up to the first contradiction or to where the model cannot follow
     any more; impossible operations are left out.
     """
-    from .walk import home_address
-
     run.number += 1
     pair = Pair(home_address(run.number), 0, run.diag, run.page)
     steps: list[Step] = []

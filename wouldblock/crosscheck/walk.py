@@ -21,6 +21,7 @@ from realnet.page import FreshPage
 from .directed import DIRECTED
 from .operations import FAMILIES, Operation, next_operation, prelude
 from .pair import Pair, Step
+from .places import home_address
 from .repeating import repeats
 from .report import Report, Unrepeatable
 from .running import told
@@ -33,12 +34,6 @@ PAUSING = 200
 PAUSE_MS = 60
 
 Progress = Callable[[Report], None]
-
-
-def home_address(number: int) -> str:
-    """A loopback address for the sequence with this number; they repeat after four million."""
-    number = number % (250 * 127 * 127)
-    return f"127.{1 + number // (127 * 127)}.{1 + number // 127 % 127}.{1 + number % 127}"
 
 
 class Walk:

@@ -1,0 +1,365 @@
+"""Situations that a socket can be in, each made by plain socket code on either arm.
+
+A situation is a function of the net that returns the socket it is about. Its documentation says what it is, in the
+words of the table (readiness.py).
+
+Not here: urgent data, error queues (neither is modelled), IPv6.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+Situation = Callable[[Any], Any]
+HERE, NOBODY = ("127.0.0.1", 7000), ("127.0.0.1", 9)
+SITUATIONS: dict[str, Situation] = {}
+
+
+def situation(function: Situation) -> Situation:
+    """Enter it in the table, in the order of this file."""
+    SITUATIONS[function.__name__] = function
+    return function
+
+
+def _stream(net: Any) -> Any:
+    sock = net.socket.socket()
+    sock.setblocking(False)
+    return sock
+
+
+def _listening(net: Any, backlog: int = 5) -> Any:
+    sock = _stream(net)
+    sock.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_REUSEADDR, 1)
+    sock.bind(HERE)
+    sock.listen(backlog)
+    return sock
+
+
+def _connected(net: Any) -> tuple[Any, Any]:
+    """A client and the server's end, with nothing under way."""
+    with contextlib.closing(_listening(net)) as listener:
+        client = _stream(net)
+        client.connect_ex(HERE)
+        server, _ = listener.accept()
+        server.setblocking(False)
+    net.time.sleep(0.05)
+    return client, server
+
+
+def _fill(sock: Any, net: Any) -> None:
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sock.send(bytes(65_536))
+    net.time.sleep(0.02)
+
+
+# ---------------------------------------------------------------- streams
+
+
+@situation
+def fresh(net: Any) -> Any:
+    """made by socket()"""
+    return _stream(net)
+
+
+@situation
+def bound(net: Any) -> Any:
+    """bound"""
+    sock = _stream(net)
+    sock.bind(HERE)
+    return sock
+
+
+@situation
+def shut_before_connect(net: Any) -> Any:
+    """shut for writing before it was ever connected (ENOTCONN)"""
+    sock = _stream(net)
+    with contextlib.suppress(OSError):
+        sock.shutdown(net.socket.SHUT_WR)
+    return sock
+
+
+@situation
+def listening(net: Any) -> Any:
+    """listening, nobody waits"""
+    return _listening(net)
+
+
+@situation
+def listening_with_child(net: Any) -> Any:
+    """listening, a connection waits"""
+    sock = _listening(net)
+    _keep(net, _stream(net)).connect_ex(HERE)
+    return sock
+
+
+@situation
+def listening_with_reset_child(net: Any) -> Any:
+    """listening, the connection that waits was reset"""
+    sock = _listening(net)
+    client = _stream(net)
+    client.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_RCVBUF, 1)
+    client.connect_ex(HERE)
+    client.close()
+    return sock
+
+
+@situation
+def listener_shut(net: Any) -> Any:
+    """a listener that was shut for reading"""
+    sock = _listening(net)
+    sock.shutdown(net.socket.SHUT_RD)
+    return sock
+
+
+@situation
+def connecting(net: Any) -> Any:
+    """connecting, the SYN is not answered"""
+    _keep(net, _listening(net, 0))
+    for _ in range(2):
+        sock = _keep(net, _stream(net))
+        sock.connect_ex(HERE)
+    return sock
+
+
+@situation
+def refused(net: Any) -> Any:
+    """refused, the error not read yet"""
+    sock = _stream(net)
+    sock.connect_ex(NOBODY)
+    return sock
+
+
+@situation
+def refused_and_read(net: Any) -> Any:
+    """refused, SO_ERROR read"""
+    sock = refused(net)
+    sock.getsockopt(net.socket.SOL_SOCKET, net.socket.SO_ERROR)
+    return sock
+
+
+@situation
+def connected(net: Any) -> Any:
+    """connected"""
+    client, server = _connected(net)
+    _keep(net, server)
+    return client
+
+
+@situation
+def bytes_wait(net: Any) -> Any:
+    """connected, bytes wait to be read"""
+    client, server = _connected(net)
+    _keep(net, server).send(b"x")
+    return client
+
+
+@situation
+def below_low_water(net: Any) -> Any:
+    """connected, fewer bytes wait than SO_RCVLOWAT"""
+    client, server = _connected(net)
+    client.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_RCVLOWAT, 10)
+    _keep(net, server).send(b"x")
+    return client
+
+
+@situation
+def full(net: Any) -> Any:
+    """connected, the send buffer is full"""
+    client, server = _connected(net)
+    _keep(net, server)
+    _fill(client, net)
+    return client
+
+
+@situation
+def little_room(net: Any) -> Any:
+    """connected, was full, and less than a third is free again"""
+    client, server = _connected(net)
+    _fill(client, net)
+    _keep(net, server).recv(100_000)
+    net.time.sleep(0.01)
+    return client
+
+
+@situation
+def much_room(net: Any) -> Any:
+    """connected, was full, and the peer has read most"""
+    client, server = _connected(net)
+    _fill(client, net)
+    _keep(net, server)
+    for _ in range(60):
+        with contextlib.suppress(BlockingIOError):
+            server.recv(1_000_000)
+    return client
+
+
+@situation
+def shut_for_writing(net: Any) -> Any:
+    """connected, shut for writing"""
+    client, server = _connected(net)
+    _keep(net, server)
+    client.shutdown(net.socket.SHUT_WR)
+    net.time.sleep(0.05)
+    return client
+
+
+@situation
+def shut_for_reading(net: Any) -> Any:
+    """connected, shut for reading"""
+    client, server = _connected(net)
+    _keep(net, server)
+    client.shutdown(net.socket.SHUT_RD)
+    return client
+
+
+@situation
+def shut_for_both(net: Any) -> Any:
+    """connected, shut for both"""
+    client, server = _connected(net)
+    _keep(net, server)
+    client.shutdown(net.socket.SHUT_RDWR)
+    net.time.sleep(0.05)
+    return client
+
+
+@situation
+def peer_shut(net: Any) -> Any:
+    """connected, the peer has shut for writing"""
+    client, server = _connected(net)
+    _keep(net, server).shutdown(net.socket.SHUT_WR)
+    net.time.sleep(0.05)
+    return client
+
+
+@situation
+def peer_closed(net: Any) -> Any:
+    """the peer has closed, after everything was read"""
+    client, server = _connected(net)
+    server.close()
+    net.time.sleep(0.05)
+    return client
+
+
+@situation
+def both_shut(net: Any) -> Any:
+    """both have shut for writing"""
+    client = peer_shut(net)
+    client.shutdown(net.socket.SHUT_WR)
+    net.time.sleep(0.05)
+    return client
+
+
+@situation
+def reset(net: Any) -> Any:
+    """reset: the peer closed with bytes unread"""
+    client, server = _connected(net)
+    client.send(b"x")
+    server.close()
+    return client
+
+
+@situation
+def reset_and_read(net: Any) -> Any:
+    """reset, and ECONNRESET was read"""
+    client = reset(net)
+    with contextlib.suppress(ConnectionResetError):
+        client.recv(1)
+    return client
+
+
+@situation
+def reset_with_bytes(net: Any) -> Any:
+    """reset, bytes had come before"""
+    client, server = _connected(net)
+    server.send(b"last")
+    client.send(b"x")
+    server.close()
+    return client
+
+
+# ---------------------------------------------------------------- datagrams
+
+
+def _datagrams(net: Any) -> Any:
+    sock = net.socket.socket(type=net.socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    return sock
+
+
+@situation
+def udp_fresh(net: Any) -> Any:
+    """UDP, made by socket()"""
+    return _datagrams(net)
+
+
+@situation
+def udp_datagram_waits(net: Any) -> Any:
+    """UDP, a datagram waits"""
+    sock = _datagrams(net)
+    sock.bind(HERE)
+    sock.sendto(b"x", HERE)
+    return sock
+
+
+@situation
+def udp_empty_datagram_waits(net: Any) -> Any:
+    """UDP, an empty datagram waits"""
+    sock = _datagrams(net)
+    sock.bind(HERE)
+    sock.sendto(b"", HERE)
+    return sock
+
+
+@situation
+def udp_refused(net: Any) -> Any:
+    """UDP, connected, and a datagram found nobody"""
+    sock = _datagrams(net)
+    sock.connect(NOBODY)
+    sock.send(b"x")
+    return sock
+
+
+@situation
+def udp_shut_for_reading(net: Any) -> Any:
+    """UDP, connected, shut for reading"""
+    sock = _datagrams(net)
+    sock.connect(NOBODY)
+    sock.shutdown(net.socket.SHUT_RD)
+    return sock
+
+
+@situation
+def udp_shut_for_both(net: Any) -> Any:
+    """UDP, connected, shut for both"""
+    sock = _datagrams(net)
+    sock.connect(NOBODY)
+    sock.shutdown(net.socket.SHUT_RDWR)
+    return sock
+
+
+@situation
+def closed(net: Any) -> Any:
+    """closed: a descriptor that nothing is behind"""
+    sock = _stream(net)
+    _keep(net, sock)
+    number = sock.fileno()
+    sock.close()
+    return number
+
+
+_kept: list[Any] = []
+
+
+def _keep(net: Any, sock: Any) -> Any:
+    """Not to be closed before the socket was looked at."""
+    _kept.append(sock)
+    return sock
+
+
+def let_go() -> None:
+    """Close what situations keep open beside their socket."""
+    while _kept:
+        _kept.pop().close()
