@@ -13,6 +13,8 @@ Not here yet: POSIX and WINDOWS as profiles of their own.
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 MS = 1_000_000
@@ -96,6 +98,9 @@ class Profile:
 
     congestion_control: str
     """The algorithm of new sockets (net.ipv4.tcp_congestion_control)."""
+    tunes_receive_buffers: bool
+    """Whether a receive buffer that nobody sized follows what is read in a round trip (net.ipv4.tcp_moderate_rcvbuf).
+    """
     slow_start_after_idle: bool
     """Whether the congestion window closes while nothing is sent (net.ipv4.tcp_slow_start_after_idle)."""
     initial_cwnd: int
@@ -246,6 +251,7 @@ LINUX = Profile(
     quick_acks_max=16,
     pingpong_threshold=1,
     congestion_control="reno",
+    tunes_receive_buffers=False,
     slow_start_after_idle=True,
     initial_cwnd=10,
     path_mtu_min=552,
@@ -293,3 +299,16 @@ LINUX = Profile(
     ephemeral_ports=(32768, 60999),
     shutdown_sticks_before_connect=True,
 )
+"""With the settings pinned that keep the kernel from agreeing with itself (realnet/settings.py)."""
+
+_DEFAULTS: dict[str, Any] = {"congestion_control": "cubic", "tunes_receive_buffers": True}
+
+
+def with_default_settings(profile: Profile) -> Profile:
+    """The same system with the settings that its kernel begins with, but for bbr where a machine prefers that. On
+    loopback auto-corking makes no difference: it waits while the device holds something, and this one never does.
+    """
+    return attrs.evolve(profile, **_DEFAULTS)
+
+
+LINUX_DEFAULT = with_default_settings(LINUX)

@@ -38,7 +38,7 @@ from collections.abc import Callable, Mapping
 from fcntl import ioctl
 from pathlib import Path
 
-from .settings import PINNED, REPORTED, read, write
+from .settings import PINNED, REPORTED, Settings, read, write
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
@@ -61,12 +61,13 @@ class NamespaceRefused(PermissionError):
 class Namespace:
     """A fresh private network namespace for the calling thread: loopback up, settings pinned, one CPU.
 
-    A context manager; each entry makes a new one. `pinned` are the sysctls to write, by default `settings.PINNED`.
-    Raises `NamespaceRefused` where the machine does not allow it; then the thread is where it was.
+    A context manager; each entry makes a new one. `pinned` are the sysctls to write, by default `settings.PINNED`, or
+    a set with a name, whose algorithm of congestion control must be there too. Raises `NamespaceRefused` where the
+    machine does not allow it; then the thread is where it was.
     """
 
     settings: dict[str, str]
-    """The settings as read back inside, by sysctl name."""
+    """The settings as read back inside, by sysctl name, and the option that TCP sockets are told, if any."""
     kernel: str
     """The running kernel's release, ``6.18.44``."""
     cpu: int
@@ -74,8 +75,9 @@ class Namespace:
     inode: int
     """The number under which the kernel knows the namespace (`/proc/thread-self/ns/net`)."""
 
-    def __init__(self, pinned: Mapping[str, str] = PINNED) -> None:
-        self._pinned = dict(pinned)
+    def __init__(self, pinned: Mapping[str, str] | Settings = PINNED) -> None:
+        self._told = pinned if isinstance(pinned, Settings) else Settings("", pinned)
+        self._pinned = dict(self._told.sysctls)
         self.kernel = platform.release()
         self._home = -1
         self._thread = 0
@@ -90,10 +92,16 @@ class Namespace:
             _loopback_up()
             write(self._pinned)
             self.settings = read([*self._pinned, *REPORTED])
+            if self._told.congestion_control is not None:
+                _try(self._told)
+                self.settings["TCP_CONGESTION"] = self._told.congestion_control
             self.inode = current_inode()
             self._cpus = os.sched_getaffinity(0)
             self.cpu = _current_cpu(self._cpus)
             os.sched_setaffinity(0, {self.cpu})
+        except NamespaceRefused:
+            self._leave()
+            raise
         except OSError as error:
             self._leave()
             raise NamespaceRefused(
@@ -122,6 +130,18 @@ class Namespace:
             if self._cpus:
                 os.sched_setaffinity(0, self._cpus)
                 self._cpus = set()
+
+
+def _try(settings: Settings) -> None:
+    with socket.socket() as probe:
+        try:
+            settings.tell(probe)
+        except OSError as error:
+            raise NamespaceRefused(
+                error.errno,
+                f"TCP sockets cannot be told to use {settings.congestion_control} here ({_text(error)}): load its "
+                f"module (modprobe tcp_{settings.congestion_control})",
+            ) from error
 
 
 def current_inode() -> int:

@@ -38,6 +38,7 @@ from .namespace import Namespace
 from .page import FreshPage
 from .recorder import HOST, Recorder
 from .selecting import make_select
+from .settings import PINNED_SETTINGS, Settings
 from .sockets import adopt, make_socket_module
 
 _INSIDE = ("socket", "select", "selectors", "fcntl", "time", "threading", "queue", "trace", "settings", "kernel")
@@ -50,7 +51,8 @@ class RealNet:
     """A context manager that yields a net on the running kernel: `socket`, `select`, `selectors`, `fcntl`, `time`,
     and the `trace`.
 
-    Raises `NamespaceRefused` where the machine does not allow a private network namespace.
+    `settings` are those that are pinned (settings.py): `DEFAULT` has the kernel's own. Raises `NamespaceRefused` where
+    the machine does not allow a private network namespace.
     """
 
     socket: ModuleType
@@ -62,26 +64,27 @@ class RealNet:
     queue: ModuleType
     trace: Trace
     settings: dict[str, str]
-    """The settings of the namespace, by sysctl name."""
+    """The settings of the namespace, by sysctl name, and the option that TCP sockets are told, if any."""
     kernel: str
     """The running kernel's release."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, settings: Settings = PINNED_SETTINGS) -> None:
         self.seed = seed
+        self._told = settings
         self._stack: ExitStack | None = None
 
     def __enter__(self) -> RealNet:
         if self._stack is not None:
             raise RuntimeError("this RealNet is entered already; make another one")
         with ExitStack() as stack:
-            namespace = stack.enter_context(Namespace())
+            namespace = stack.enter_context(Namespace(self._told))
             self.settings, self.kernel = namespace.settings, namespace.kernel
             with FreshPage() as page:
                 page.turn()
             self.trace = Trace("kernel", host=HOST, kernel=self.kernel, settings=self.settings)
             stack.callback(_socket.setdefaulttimeout, _socket.getdefaulttimeout())
             _socket.setdefaulttimeout(None)  # the process's own default does not reach into the net
-            recorder = Recorder(namespace, self.trace, self.seed)
+            recorder = Recorder(namespace, self.trace, self.seed, self._told)
             stack.callback(recorder.close_all)
             stack.callback(recorder.guests.end_all)
             self._guests, self._recorder = recorder.guests, recorder

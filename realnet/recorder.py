@@ -41,6 +41,7 @@ from model.values.results import Answer, Done, Fail
 from .baton import Baton
 from .namespace import Namespace
 from .observe import Observer
+from .settings import PINNED_SETTINGS, Settings
 
 HOST = "lo"
 NOT_OPEN = "closed"
@@ -66,8 +67,8 @@ class Known:
 class Recorder:
     """Names the sockets of one net, observes them and writes the trace. It records only while `recording`."""
 
-    def __init__(self, namespace: Namespace, trace: Trace, seed: int = 0) -> None:
-        self.namespace, self.trace = namespace, trace
+    def __init__(self, namespace: Namespace, trace: Trace, seed: int = 0, settings: Settings = PINNED_SETTINGS) -> None:
+        self.namespace, self.trace, self.settings = namespace, trace, settings
         self.recording = False
         self.default_timeout: float | None = None
         """The timeout of new sockets of this net, in seconds."""

@@ -1,4 +1,4 @@
-"""The settings of a private network namespace: which are pinned, to what, and why.
+"""The settings of a private network namespace: which are pinned, to what, and why; and the kernel's own, pinned too.
 
 A fresh network namespace has sysctls of its own under ``/proc/sys/net``; what is written there while a thread is
 inside reaches nothing outside. Most start at the kernel's built-in defaults, some are inherited from the machine, and
@@ -16,6 +16,11 @@ Four differ from Linux's defaults, because with the defaults the kernel does not
 The rest are the defaults of Linux 6.18; ``tcp_max_syn_backlog`` and ``tcp_max_tw_buckets``, which otherwise follow the
 machine's memory, are those of a machine with plenty.
 
+`DEFAULT` takes these four back: cubic, auto-corking, receive buffers that tune themselves, and memory of earlier
+connections' paths. Everything else is as above. A fresh namespace refuses cubic as a setting where the machine's own
+default is another, so each TCP socket is told by an option (TCP_CONGESTION), which the connections that it accepts
+inherit. bbr, which may be the machine's own default, stays out: it paces with timers.
+
 Values are the text the kernel reads and shows, several numbers separated by one space; keys are names as sysctl(8)
 takes them.
 
@@ -25,8 +30,11 @@ and reported, because `SO_RCVBUF` and `SO_SNDBUF` are cut to them.
 
 from __future__ import annotations
 
+import _socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+import attrs
 
 PINNED: dict[str, str] = {
     "net.core.somaxconn": "4096",
@@ -84,6 +92,36 @@ PINNED: dict[str, str] = {
     "net.ipv4.udp_rmem_min": "4096",
     "net.ipv4.udp_wmem_min": "4096",
 }
+
+
+@attrs.frozen
+class Settings:
+    """A set of settings with a name."""
+
+    name: str
+    sysctls: Mapping[str, str]
+    congestion_control: str | None = None
+    """What each TCP socket is told to use; None: what the namespace says."""
+
+    def tell(self, tcp: _socket.socket) -> None:
+        """Tell a TCP socket that was just made. Raises OSError (ENOENT) for an algorithm that this kernel lacks."""
+        if self.congestion_control is not None:
+            name = self.congestion_control.encode()
+            _socket.socket.setsockopt(tcp, _socket.IPPROTO_TCP, _socket.TCP_CONGESTION, name)
+
+
+PINNED_SETTINGS = Settings("pinned", PINNED)
+DEFAULT = Settings(
+    "default",
+    {
+        **PINNED,
+        "net.ipv4.tcp_autocorking": "1",
+        "net.ipv4.tcp_moderate_rcvbuf": "1",
+        "net.ipv4.tcp_no_metrics_save": "0",
+    },
+    "cubic",
+)
+NAMED: dict[str, Settings] = {each.name: each for each in (PINNED_SETTINGS, DEFAULT)}
 
 REPORTED: tuple[str, ...] = (
     "net.core.rmem_default",

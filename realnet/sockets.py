@@ -62,6 +62,8 @@ class RecordingSocket(_socket.socket):
                     home.add("socket", None, self._asked_for(family, type, proto), Fail(error.errno))
                 raise
             home.own(self)
+            if self.family == _socket.AF_INET and self.type == _socket.SOCK_STREAM:
+                home.settings.tell(self)
         else:
             super().__init__(family, type, proto, fileno)
             home.own(self)

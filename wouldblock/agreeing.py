@@ -31,7 +31,7 @@ _REFRESH_S = 0.5
 
 def agree(
     sequences: int | None, seconds: float | None, seed: int, families: Sequence[str], lengths: Sequence[int],
-    only: int | None, json_file: str | None, *, two_hosts: bool = False,
+    only: int | None, json_file: str | None, *, two_hosts: bool = False, own_settings: bool = False,
 ) -> int:  # fmt: skip
     """The comparison, its table and its report. Raises `Stop` where the kernel is out of reach."""
     from realnet import NamespaceRefused
@@ -39,7 +39,7 @@ def agree(
 
     if sequences is None and seconds is None and only is None:
         seconds = DEFAULT_SECONDS
-    place = places.TwoHosts() if two_hosts else places.LOOPBACK
+    place = places.TwoHosts() if two_hosts else places.OwnSettings() if own_settings else places.LOOPBACK
     with arms.refused_in_a_sentence(NamespaceRefused, places.PlaceRefused), _progress(stderr_screen()) as show:
         report = agreement.agree(seed, sequences, seconds, families, lengths, show, only, place)
     files.write_json(json_file, report.to_json())

@@ -24,6 +24,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 FORMATS = ("svg", "png", "dot", "mermaid")
 FAMILIES, LENGTHS = ("stream", "lives", "udp"), (60, 200, 1000)
 """Of sequences (crosscheck/operations.py, agreement.py)."""
+SETTINGS = ("pinned", "default")
+"""Of the kernel (realnet/settings.py)."""
 
 
 class Duration(click.ParamType[float]):
@@ -214,6 +216,13 @@ def _scenario(targets: tuple[str, ...], defines: tuple[str, ...]) -> str:
 @click.option("--only", type=click.IntRange(min=0), metavar="NUMBER", help="Play the sequence of this number alone.")
 @click.option("--guest", is_flag=True, help="Play them in a guest with another kernel (user-mode-linux).")
 @click.option(
+    "--settings",
+    type=click.Choice(SETTINGS),
+    default="pinned",
+    show_default=True,
+    help="Of the kernel: pinned ones, or those that it begins with.",
+)
+@click.option(
     "--two-hosts", is_flag=True, help="Play them between two hosts with an MTU of 1500 instead of on loopback."
 )
 @_json_option("the report")
@@ -225,6 +234,7 @@ def agree(
     lengths: tuple[int, ...],
     only: int | None,
     guest: bool,
+    settings: str,
     two_hosts: bool,
     json_file: str | None,
 ) -> int:
@@ -240,6 +250,10 @@ def agree(
     With --two-hosts the sockets of a sequence are divided among two hosts: two network namespaces joined by a pair of
     Ethernet ends with an MTU of 1500. Three more settings are pinned there; the report's settings tell.
 
+    Settings: pinned are reno, buffers that do not tune themselves and no auto-corking, with which the kernel repeats
+    itself best; default are the kernel's own, cubic, tuning and auto-corking. bbr stays out of both: it paces with
+    timers, even where the machine prefers it.
+
     Families: stream is one connection's data, lives are the lives of many connections, udp is UDP.
 
     \b
@@ -248,16 +262,22 @@ def agree(
       wouldblock agree --time 300 --json agreement.json
       wouldblock agree --guest
       wouldblock agree --two-hosts
+      wouldblock agree --settings default
       wouldblock agree --family stream --length 200 --only 17
     """
     if only is not None and (sequences is not None or seconds is not None):
         raise Stop("--only plays one sequence of each family and length: leave --sequences and --time out.")
     families, lengths = families or FAMILIES, lengths or LENGTHS
+    own_settings = settings == "default"
+    if own_settings and (guest or two_hosts):
+        raise Stop("--settings default is for loopback and the running kernel: leave --guest and --two-hosts out.")
     if guest:
         if two_hosts:
             raise Stop("--guest has one host only: leave --two-hosts out, or --guest.")
         return guests.agree(sequences, seconds, seed, families, lengths, only, json_file)
-    return agreeing.agree(sequences, seconds, seed, families, lengths, only, json_file, two_hosts=two_hosts)
+    return agreeing.agree(
+        sequences, seconds, seed, families, lengths, only, json_file, two_hosts=two_hosts, own_settings=own_settings
+    )
 
 
 @cli.command(short_help="The accounts of memory behind every call of a scenario, and why it stopped.")

@@ -309,8 +309,8 @@ _TCP_INFO = struct.Struct("=8B24I")
 
 
 def _tcp_info(tcb: Tcb, host: Host) -> bytes:
-    """The first 104 bytes of struct tcp_info. Not modelled are tcpi_fackets, tcpi_last_ack_sent, tcpi_rcv_rtt and
-    tcpi_rcv_space: they are 0.
+    """The first 104 bytes of struct tcp_info. Not modelled are tcpi_fackets and tcpi_last_ack_sent: they are 0, and
+    tcpi_rcv_space where buffers do not tune themselves: it stays what it was at first.
     """
     return _TCP_INFO.pack(*tcp_info(tcb, host).values())
 
@@ -334,7 +334,7 @@ def tcp_info(tcb: Tcb, host: Host) -> dict[str, int]:
         "last_data_recv": _since_ms(tcb.last_received_ns, host), "last_ack_recv": _since_ms(tcb.heard_ns, host),
         "pmtu": tcb.path_mss + HEADERS, "rcv_ssthresh": tcb.rcv_ssthresh, "rtt": tcb.srtt_us8 >> 3,
         "rttvar": tcb.mdev_us4 >> 2, "snd_ssthresh": tcb.ssthresh, "snd_cwnd": tcb.cwnd, "advmss": tcb.advertised_mss,
-        "reordering": tcb.reordering, "rcv_rtt": 0, "rcv_space": 0, "total_retrans": tcb.resent,
+        "reordering": tcb.reordering, "rcv_rtt": tcb.receive_trip_us8 >> 3, "rcv_space": 0, "total_retrans": tcb.resent,
     }  # fmt: skip
 
 

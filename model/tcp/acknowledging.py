@@ -137,7 +137,7 @@ def _measure(tcb: Tcb, segment: Segment, progress: Progress, sacked_before: int,
         if not (lone and not progress.sacked and tcb.shortest_us is not None and last > tcb.shortest_us * 1000):
             note_shortest(tcb, last, host)
         note_round_trip(tcb, first, host)
-        tcb.control.round_trip(tcb, last // 1000, host.now_ns)
+        tcb.control.round_trip(tcb, last // 1000, host)
     head = tcb.unacked[0] if tcb.unacked else None
     progress.timer_is_due = progress.acknowledged > 0 or (
         head is not None and sacked is not None and sacked > host.now_ns - head.sent_ns
@@ -166,10 +166,12 @@ def text_is_all_there_is(tcb: Tcb, segment: Segment, host: Host) -> None:
 
 
 def note_receivers_trip(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """Measure a round trip where text arrives (`tcp_rcv_rtt_measure_ts`)."""
+    """Measure a round trip where text arrives on an open connection (`tcp_rcv_rtt_measure_ts`). What establishes it is
+    no text, and leaves the echo of a SYN-ACK to the first text that repeats it.
+    """
     if tcb.timestamps and segment.timestamps and segment.timestamps[1]:
         full = segment.end - segment.seq >= tcb.rcv_mss
-        note_echo_trip(tcb, segment.timestamps[1], full, timestamps.round_trip_ns(tcb, segment, host))
+        note_echo_trip(tcb, segment.timestamps[1], full, timestamps.round_trip_ns(tcb, segment, host, 0))
 
 
 @TCP.rule(

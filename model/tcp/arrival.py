@@ -62,8 +62,9 @@ def arrive(tcb: Tcb, segment: Segment, host: Host) -> None:
         phases = _foreseen(tcb, segment)
     else:
         phases = PHASES.get(tcb.state, SYNCHRONIZED_PHASES)
+    measures = tcb.state is _ESTABLISHED
     for phase in phases:
-        if phase is _TEXT_PHASE:
+        if measures and phase is _TEXT_PHASE:
             note_receivers_trip(tcb, segment, host)
         if TCP.offer(host.trail, phase, tcb, segment, host):
             break

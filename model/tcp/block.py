@@ -222,6 +222,11 @@ class Tcb(Endpoint):
     receive_trip_ends: int = 0
     receive_trip_began_ns: int | None = None
     echoed_last: int = 0
+    read_in_trip: int = 0
+    """The most bytes that were read in a round trip; before that, the window that was offered first (tuning.py)."""
+    measured_from: int = 0
+    measured_at_ns: int = 0
+    """From where, and since when, the bytes of this round trip are counted."""
     shortest_us: int | None = None
     shortest_at_ns: int = 0
 

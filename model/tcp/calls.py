@@ -35,6 +35,7 @@ from .machine import (
     TcpEvent,
 )
 from .output import push_pending, send_ack, send_fin, send_reset, size_goal
+from .tuning import note_read
 from .windows import is_half_full, select_window
 
 if TYPE_CHECKING:
@@ -322,7 +323,10 @@ def recv_on_listener(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
 )  # fmt: skip
 def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """MSG_PEEK: the bytes are given and stay where they are."""
-    return Done(memory.peek_received(tcb, wanted))
+    data = memory.peek_received(tcb, wanted)
+    if host.profile.tunes_receive_buffers:
+        note_read(tcb, host)
+    return Done(data)
 
 
 def _waits_for_more(tcb: Tcb, wanted: int, flags: int, host: Host) -> bool:
@@ -352,7 +356,7 @@ def recv_blocks_below_low_water(tcb: Tcb, wanted: int, flags: int, host: Host) -
 )  # fmt: skip
 def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """Bytes are there: recv returns at once with as many as it asked for, or as there are."""
-    data = memory.take_received(tcb, wanted, host.profile)
+    data = memory.take_received(tcb, wanted, host)
     if is_half_full(tcb) and 2 * tcb.receive_window <= tcb.window_clamp and not tcb.read_shut:
         tcb.quick = 0
     TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, len(data), host)
@@ -365,7 +369,7 @@ def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
 )  # fmt: skip
 def recv_finds_end(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """The peer has closed its direction and everything was read: end of file, an empty result."""
-    memory.take_received(tcb, 1, host.profile)
+    memory.take_received(tcb, 1, host)
     TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, 0, host)
     return Done(b"")
 

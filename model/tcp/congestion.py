@@ -33,22 +33,25 @@ class Algorithm(Protocol):
 
     is_draft: bool
 
-    def opens(self, tcb: Tcb, acknowledged: int, now_ns: int) -> None:
+    def begins(self, tcb: Tcb, host: Host) -> None:
+        """The connection is established."""
+
+    def opens(self, tcb: Tcb, acknowledged: int, host: Host) -> None:
         """So many segments were acknowledged, and the window is used up."""
 
-    def threshold(self, tcb: Tcb, now_ns: int) -> int:
+    def threshold(self, tcb: Tcb) -> int:
         """Segments above which the window is to open slowly, now that something was lost."""
 
     def window_before(self, tcb: Tcb) -> int:
         """The window that a loss has closed, which was none."""
 
-    def timed_out(self) -> None:
+    def timed_out(self, tcb: Tcb, host: Host) -> None:
         """A retransmission time-out."""
 
-    def starts_sending(self, tcb: Tcb, now_ns: int) -> None:
+    def starts_sending(self, tcb: Tcb, host: Host) -> None:
         """Nothing was on its way, and now something is."""
 
-    def round_trip(self, tcb: Tcb, trip_us: int, now_ns: int) -> None:
+    def round_trip(self, tcb: Tcb, trip_us: int, host: Host) -> None:
         """Something was acknowledged after so long."""
 
 
@@ -57,23 +60,25 @@ class Reno:
 
     is_draft = True
 
-    def opens(self, tcb: Tcb, acknowledged: int, now_ns: int) -> None:
+    def begins(self, tcb: Tcb, host: Host) -> None: ...
+
+    def opens(self, tcb: Tcb, acknowledged: int, host: Host) -> None:
         if tcb.cwnd < tcb.ssthresh:
             acknowledged = slow_start(tcb, acknowledged)
         if acknowledged:
             additively(tcb, tcb.cwnd, acknowledged)
 
-    def threshold(self, tcb: Tcb, now_ns: int) -> int:
+    def threshold(self, tcb: Tcb) -> int:
         return max(tcb.cwnd >> 1, LEAST)
 
     def window_before(self, tcb: Tcb) -> int:
         return max(tcb.cwnd, tcb.prior_cwnd)
 
-    def timed_out(self) -> None: ...
+    def timed_out(self, tcb: Tcb, host: Host) -> None: ...
 
-    def starts_sending(self, tcb: Tcb, now_ns: int) -> None: ...
+    def starts_sending(self, tcb: Tcb, host: Host) -> None: ...
 
-    def round_trip(self, tcb: Tcb, trip_us: int, now_ns: int) -> None: ...
+    def round_trip(self, tcb: Tcb, trip_us: int, host: Host) -> None: ...
 
 
 def slow_start(tcb: Tcb, acknowledged: int) -> int:
@@ -152,7 +157,7 @@ def three_quarters(tcb: Tcb) -> int:
     return max(tcb.ssthresh, (tcb.cwnd >> 1) + (tcb.cwnd >> 2))
 
 
-def begin_reduction(tcb: Tcb, now_ns: int) -> None:
+def begin_reduction(tcb: Tcb) -> None:
     """From here the window goes down to a new threshold, while acknowledgements clock segments out (RFC 6937)."""
     tcb.high_seq = tcb.snd_nxt
     tcb.tail_probed_at = 0
@@ -160,7 +165,7 @@ def begin_reduction(tcb: Tcb, now_ns: int) -> None:
     tcb.prior_cwnd = tcb.cwnd
     tcb.prr_delivered = tcb.prr_out = 0
     tcb.tells_reduction = tcb.ecn
-    tcb.ssthresh = tcb.control.threshold(tcb, now_ns)
+    tcb.ssthresh = tcb.control.threshold(tcb)
 
 
 def reduce(tcb: Tcb, delivered: int, lost: int, advanced: bool) -> None:
@@ -201,11 +206,11 @@ def run_length(tcb: Tcb, mss: int, longest: int, least: int) -> int:
 _LATELY_NS = 1_000_000
 
 
-def run_should_wait(tcb: Tcb, buffer: OutBuffer, longest: int, last: bool, host: Host) -> bool:
+def run_should_wait(tcb: Tcb, buffer: OutBuffer, longest: int, last: bool, now_ns: int, host: Host) -> bool:
     """Whether a run that the windows let go in part only waits for the next acknowledgement, to go as a longer one
     (`tcp_tso_should_defer`). It does if something was sent a moment ago, and the acknowledgement is due at once.
     """
-    if tcb.recovery >= Recovery.RECOVERY or not tcb.unacked or host.now_ns - tcb.transmitted_ns > _LATELY_NS:
+    if tcb.recovery >= Recovery.RECOVERY or not tcb.unacked or now_ns - tcb.transmitted_ns > _LATELY_NS:
         return False
     room_window = tcb.snd_una + tcb.snd_wnd - buffer.seq
     limit = min(room_window, (tcb.cwnd - tcb.pipe) * tcb.mss)
@@ -213,7 +218,7 @@ def run_should_wait(tcb: Tcb, buffer: OutBuffer, longest: int, last: bool, host:
         return False
     if limit >= min(tcb.snd_wnd, tcb.cwnd * tcb.mss) // host.profile.tso_win_divisor:
         return False
-    due_in_ns = tcb.unacked[0].sent_ns + tcb.srtt_ns - host.now_ns
+    due_in_ns = tcb.unacked[0].sent_ns + tcb.srtt_ns - now_ns
     if due_in_ns > min(tcb.srtt_ns // 2, _LATELY_NS):
         return False
     return limit <= len(buffer.data) or not buffer.fin

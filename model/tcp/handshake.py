@@ -350,7 +350,8 @@ def _established(tcb: Tcb, segment: Segment, host: Host) -> None:
     tcb.backoff = tcb.retransmits = tcb.timeouts = 0
     bound_mss(tcb)
     first_rcv_mss(tcb)
-    settle_buffers(tcb, profile)
+    tcb.control.begins(tcb, host)
+    settle_buffers(tcb, host)
     tcb.heard_ns = host.tick_ns
     keepalive.start(tcb, host)
     tcb.pushed_seq = tcb.small_seq = tcb.write_seq

@@ -29,6 +29,7 @@ from ..values.segments import Run, Segment
 from . import congestion
 from .block import InBuffer, OutBuffer, Recovery, Tcb
 from .reserve import charge_receiving, charge_sending, cover, free_receiving, free_sending, give_back
+from .tuning import note_read
 from .windows import window_from_space
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def copy_in(tcb: Tcb, buffer: OutBuffer, data: bytes | memoryview, host: Host) -
         buffer.truesize += count
         charge_sending(tcb, count, host.profile)
         tcb.write_seq += count
+        host.copied(count)
     return count
 
 
@@ -226,8 +228,9 @@ def collapsed_size(length: int, profile: Profile) -> tuple[int, int]:
     return size + profile.buffer_descriptor, size - profile.buffer_trailer
 
 
-def take_received(tcb: Tcb, wanted: int, profile: Profile) -> bytes:
+def take_received(tcb: Tcb, wanted: int, host: Host) -> bytes:
     """The next bytes for the reader, at most `wanted`; the memory of every buffer emptied thereby is free again."""
+    tunes = host.profile.tunes_receive_buffers
     taken: list[bytes] = []
     need = wanted
     received = tcb.received
@@ -243,11 +246,14 @@ def take_received(tcb: Tcb, wanted: int, profile: Profile) -> bytes:
             need -= count
             tcb.copied_seq += count
             rest -= count
+            if tunes:
+                host.copied(count)
+                note_read(tcb, host)
         if rest:
             break
         if buffer.fin:
             tcb.copied_seq += 1
-        free_receiving(tcb, buffer.truesize, profile)
+        free_receiving(tcb, buffer.truesize, host.profile)
         received.popleft()
     return taken[0] if len(taken) == 1 else b"".join(taken)
 

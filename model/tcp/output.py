@@ -75,7 +75,7 @@ def push_pending(
     switches off; `only_one` stops after one buffer; a `probe` does too, and may go beyond the congestion window. What
     is too large for the path as it is known now does not go.
     """
-    _look_at_clock(tcb, host)
+    now_ns = _look_at_clock(tcb, host)
     corked = nagle and (more or tcb.corked)
     held = corked and (more or not tcb.nagle_waived)
     nagle = nagle and not (corked or tcb.nodelay or tcb.nagle_waived)
@@ -104,7 +104,7 @@ def push_pending(
             if small and (held or (nagle and small_unacknowledged(tcb))):
                 break
         else:
-            if not (only_one or probe) and congestion.run_should_wait(tcb, buffer, longest, last, host):
+            if not (only_one or probe) and congestion.run_should_wait(tcb, buffer, longest, last, now_ns, host):
                 waits = True
                 break
             whole = corked or (nagle and small_unacknowledged(tcb))
@@ -114,7 +114,7 @@ def push_pending(
                 length = limit
                 segments = -(-length // mss) or 1
         buffer.segments, buffer.cut = segments, mss
-        send_buffer(tcb, host)
+        send_buffer(tcb, host, now_ns)
         if length < segments * mss:
             tcb.small_seq = buffer.end
         sent += segments
@@ -235,16 +235,18 @@ def _split_point(tcb: Tcb, buffer: OutBuffer, mss: int, quota: int, last: bool, 
     return needed - needed % mss if whole else needed
 
 
-def send_buffer(tcb: Tcb, host: Host) -> None:
-    """Put the first unsent buffer on the wire; it stays in `unacked` until it is acknowledged."""
+def send_buffer(tcb: Tcb, host: Host, now_ns: int) -> None:
+    """Put the first unsent buffer on the wire; it stays in `unacked` until it is acknowledged. `now_ns` is when its
+    sender looked at the clock.
+    """
     buffer = tcb.unsent.popleft()
     begins = not tcb.unacked
     if begins:
-        tcb.control.starts_sending(tcb, host.now_ns)
+        tcb.control.starts_sending(tcb, host)
     tcb.unacked.append(buffer)
     host.held.add(buffer.number)
     tcb.in_flight += buffer.segments
-    note_sent(tcb, buffer, host)
+    note_sent(tcb, buffer, now_ns)
     tcb.snd_nxt = buffer.end
     _emit(tcb, host, buffer, new=True)
     if begins or tcb.pending is Pending.TAIL_PROBE:
@@ -252,21 +254,22 @@ def send_buffer(tcb: Tcb, host: Host) -> None:
     use_room(tcb, host)
 
 
-def note_sent(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
+def note_sent(tcb: Tcb, buffer: OutBuffer, now_ns: int) -> None:
     """A buffer goes out: when, and in which order?"""
     tcb.transmissions += 1
-    tcb.transmitted_ns = host.now_ns
+    tcb.transmitted_ns = now_ns
     buffer.watched = True
-    buffer.sent_ns, buffer.order = host.now_ns, tcb.transmissions
-    buffer.clock_ns = max(host.now_ns, tcb.clock_ns)
+    buffer.sent_ns, buffer.order = now_ns, tcb.transmissions
+    buffer.clock_ns = max(now_ns, tcb.clock_ns)
 
 
-def _look_at_clock(tcb: Tcb, host: Host) -> None:
-    """What is sent now was not sent at the same moment as what was sent before, for instance again, though in virtual
-    time no time has passed; within one run over the queue it was (`tcp_mstamp_refresh`).
+def _look_at_clock(tcb: Tcb, host: Host) -> int:
+    """What time it is. What is sent now was not sent at the same moment as what was sent before, for instance again,
+    though in virtual time no time has passed; within one run over the queue it was (`tcp_mstamp_refresh`).
     """
     if tcb.unacked and host.now_ns <= tcb.transmitted_ns:
         tcb.clock_ns = max(host.now_ns, tcb.clock_ns) + LEAST_NS
+    return host.now_ns
 
 
 def resend(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
@@ -313,7 +316,7 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, *, new: bool) -> None:
         host.transmit(
             attrs.evolve(
                 whole, seq=buffer.seq + at, flags=bits if at else bits | told, data=part, segment_size=0,
-                truesize=host.profile.buffer_overhead + len(part), pages=tuple(here), buffer=0,
+                truesize=host.profile.buffer_overhead + len(part), pages=tuple(here), buffer=0, merged=1,
             )
         )  # fmt: skip
 

@@ -143,7 +143,7 @@ def loss_shows(tcb: Tcb, progress: Progress | None, host: Host) -> None:
     begin_undo(tcb)
     marked = progress is not None and progress.echoes_mark
     tcb.prior_ssthresh = 0 if marked else congestion.three_quarters(tcb)
-    congestion.begin_reduction(tcb, host.now_ns)
+    congestion.begin_reduction(tcb)
 
 
 @RECOVERY.rule(
@@ -181,7 +181,7 @@ def mark_reduces_window(tcb: Tcb, progress: Progress, host: Host) -> None:
     """A router has marked something of ours instead of dropping it: the window is reduced, and nothing is sent again.
     Further echoes change nothing until all is heard that is on its way now."""
     tcb.prior_ssthresh, tcb.undo_marker = 0, None
-    congestion.begin_reduction(tcb, host.now_ns)
+    congestion.begin_reduction(tcb)
 
 
 @RECOVERY.rule(
@@ -190,7 +190,7 @@ def mark_reduces_window(tcb: Tcb, progress: Progress, host: Host) -> None:
 )  # fmt: skip
 def tail_probe_filled_gap(tcb: Tcb, progress: Progress, host: Host) -> None:
     """The peer did not have what the tail probe repeated: it had been lost, and the window is reduced."""
-    congestion.begin_reduction(tcb, host.now_ns)
+    congestion.begin_reduction(tcb)
     tcb.cwnd, tcb.cwnd_at_ns = tcb.ssthresh, host.tick_ns
     RECOVERY.offer(host.trail, E.SETTLED, tcb, progress, host)
 

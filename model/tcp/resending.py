@@ -208,7 +208,7 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
         scoreboard.count_anew(tcb, buffer, mss)
         if len(buffer.data) < min(room, mss) and not host.owns(tcb.remote[0]):
             scoreboard.join_following(tcb, buffer, min(room, mss), host)
-    note_sent(tcb, buffer, host)
+    note_sent(tcb, buffer, host.now_ns)
     resend(tcb, buffer, host)
     tcb.resent += buffer.segments
     buffer.sent_again = True
@@ -260,7 +260,7 @@ def acknowledged(tcb: Tcb, progress: Progress, as_ever: bool, host: Host) -> Non
         congestion.reduce(tcb, delivered, tcb.lost - progress.lost, progress.advanced)
     elif _may_open(tcb, progress):
         if congestion.is_used_up(tcb):
-            tcb.control.opens(tcb, delivered, host.now_ns)
+            tcb.control.opens(tcb, delivered, host)
         tcb.cwnd_at_ns = host.tick_ns
     congestion.pace(tcb)
     send_for(tcb, again, host)

@@ -95,11 +95,16 @@ def note_window_trip(tcb: Tcb, host: Host) -> None:
 
 
 def note_echo_trip(tcb: Tcb, echo: int, full: bool, trip_ns: int | None) -> None:
-    """A full segment echoes a timestamp for the first time (`tcp_rcv_rtt_measure_ts`)."""
+    """A full segment echoes a timestamp for the first time. One of this very millisecond tells nothing, and one that
+    took longer than others is not believed while bytes wait unread: the reader was slow, not the path
+    (`tcp_rcv_rtt_measure_ts`, `tcp_rcv_rtt_update`).
+    """
     if echo == tcb.echoed_last:
         return
     tcb.echoed_last = echo
     if full and trip_ns:
         sample, before = trip_ns // US, tcb.receive_trip_us8
-        smoothed = before - (before >> 3) + sample
-        tcb.receive_trip_us8 = 8 * sample if not before or 8 * sample < before else smoothed
+        if not before or 8 * sample < before:
+            tcb.receive_trip_us8 = 8 * sample
+        elif tcb.rcv_nxt == tcb.copied_seq:
+            tcb.receive_trip_us8 = before - (before >> 3) + sample

@@ -19,6 +19,7 @@ from .block import Tcb
 from .ends import abort, rest
 from .machine import DROP, RECEIVE_BUFFER, SYNCHRONIZED, TCP, ReceiveBuffer, TcpEvent
 from .output import reset_in_answer, send_ack
+from .tuning import make_room
 from .windows import ack_soon, may_predict, note_data, note_segment_size
 
 if TYPE_CHECKING:
@@ -240,6 +241,8 @@ def text_out_of_order(tcb: Tcb, segment: Segment, host: Host) -> None:
         TCP.offer(host.trail, E.SEGMENT_MARK, tcb, segment, host)
     note_segment_size(tcb, segment, host.profile)
     order.keep(tcb, segment, host)
+    if tcb.fd is not None:
+        make_room(tcb, 2 * tcb.read_in_trip, host)
     tcb.predicts = False
     tcb.ack_scheduled = True
 

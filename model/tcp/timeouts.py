@@ -35,13 +35,13 @@ def everything_is_sent_again(tcb: Tcb, before: Recovery, host: Host) -> None:
         reducing = before in (R.CWR, R.RECOVERY)
         tcb.prior_ssthresh = tcb.ssthresh if reducing else congestion.three_quarters(tcb)
         tcb.prior_cwnd = tcb.cwnd
-        tcb.ssthresh = tcb.control.threshold(tcb, host.now_ns)
+        tcb.ssthresh = tcb.control.threshold(tcb)
         begin_undo(tcb)
     tcb.cwnd = tcb.pipe + 1
     tcb.cwnd_count, tcb.cwnd_at_ns = 0, host.tick_ns
     if before <= R.DISORDER and tcb.sacked_out >= scoreboard.REORDERING:
         tcb.reordering = min(tcb.reordering, scoreboard.REORDERING)
-    tcb.control.timed_out()
+    tcb.control.timed_out(tcb, host)
     tcb.high_seq, tcb.tail_probed_at = tcb.snd_nxt, 0
     tcb.tells_reduction = tcb.ecn
     tcb.time_out_doubted = before < R.RECOVERY or tcb.retransmits > 0

@@ -207,7 +207,7 @@ def stuck_bytes_are_sent_in_part(tcb: Tcb, host: Host) -> None:
     if room < buffer.end - buffer.seq or len(buffer.data) > tcb.mss:
         tcb.unsent.insert(1, memory.split(tcb, buffer, min(room, tcb.mss), host))
         buffer.push = True
-    send_buffer(tcb, host)
+    send_buffer(tcb, host, host.now_ns)
 
 
 @TCP.rule(

@@ -89,11 +89,11 @@ def is_behind(tcb: Tcb, segment: Segment, host: Host, slack_ms: int = 1) -> bool
     return host.now_ns < tcb.ts_recent_ns + host.profile.paws_days * _DAY_NS
 
 
-def round_trip_ns(tcb: Tcb, segment: Segment, host: Host) -> int | None:
-    """How long ago the segment that is echoed was sent; None if nothing is echoed, or what lies in the future or too
-    far back to be an echo (`tcp_rtt_tsopt_us`).
+def round_trip_ns(tcb: Tcb, segment: Segment, host: Host, least_ms: int = 1) -> int | None:
+    """How long ago the segment that is echoed was sent, `least_ms` milliseconds at least; None if nothing is echoed, or
+    what lies in the future or too far back to be an echo (`tcp_rtt_tsopt_us`).
     """
     if not tcb.timestamps or segment.timestamps is None or not segment.timestamps[1]:
         return None
     trip_ms = (clock(tcb, host.now_ns) - segment.timestamps[1]) % _MODULUS
-    return max(trip_ms, 1) * MS if trip_ms < _LONGEST_MS else None
+    return max(trip_ms, least_ms) * MS if trip_ms < _LONGEST_MS else None

@@ -11,7 +11,7 @@ the window can follow, or when the reader empties the buffer. Otherwise they wai
 data that goes the other way: a connection that answers is *interactive* (`pingpong`), and then acknowledgements are
 delayed. This is why, with Nagle's algorithm at the other end, bytes can be sent and not arrive for 40 ms.
 
-Not here: automatic growth of the receive buffer (it is pinned off), memory pressure.
+Not here: receive buffers that tune themselves (tuning.py), memory pressure.
 """
 
 from __future__ import annotations
@@ -82,14 +82,16 @@ def note_scale(tcb: Tcb, segment: Segment) -> None:
         tcb.window_clamp = min(tcb.window_clamp, 65_535)
 
 
-def settle_buffers(tcb: Tcb, profile: Profile) -> None:
+def settle_buffers(tcb: Tcb, host: Host) -> None:
     """Size the buffers when the connection is established (`tcp_init_buffer_space`)."""
-    grow_send_buffer(tcb, profile)
+    grow_send_buffer(tcb, host.profile)
     widest = full_space(tcb)
     tcb.window_clamp = min(widest, tcb.window_clamp)
     if tcb.window_clamp > 2 * tcb.advertised_mss and tcb.window_clamp + tcb.advertised_mss > widest:
         tcb.window_clamp = max(2 * tcb.advertised_mss, widest - tcb.advertised_mss)
     tcb.rcv_ssthresh = min(tcb.rcv_ssthresh, tcb.window_clamp)
+    tcb.read_in_trip = min(tcb.rcv_ssthresh, tcb.rcv_wnd, host.profile.initial_cwnd * tcb.advertised_mss)
+    tcb.measured_from, tcb.measured_at_ns = tcb.copied_seq, host.now_ns
 
 
 def grow_send_buffer(tcb: Tcb, profile: Profile) -> None:
@@ -251,6 +253,7 @@ def note_segment_size(tcb: Tcb, segment: Segment, profile: Profile) -> None:
             if ratio != tcb.window_ratio:
                 tcb.window_ratio = ratio
                 clamp_window(tcb, full_space(tcb), profile)
+                tcb.read_in_trip = min(tcb.read_in_trip, tcb.window_clamp)
         tcb.rcv_mss = min(length, tcb.advertised_mss)
         if push:
             tcb.ack_pushed = True

@@ -52,6 +52,7 @@ from .accounts import Accounts, take_down
 from .device import Device, Waiting
 from .errors import error_arrives
 from .fragments import Reassembly
+from .pace import Pace
 from .routes import PathMtus, leaving
 from .syscalls import CALLS, MAKES, ioctl_of
 from .wheel import Place, Rank, firing_tick, level_of
@@ -94,6 +95,10 @@ class Host:
     policy: Policy
     trace: Trace | None = None
     now_ns: int = 0
+    pace: Pace | None = None
+    """How long work within a call takes, if it takes any (pace.py)."""
+    ends_ns: int = 0
+    """When the call at hand was over: it does not take longer."""
     trail: list[Arrow] = attrs.Factory(list)
     """Arrows of the rules that fired since the last call began, in order."""
     asked: list[tuple[Choice, int, int, int | None, int]] = attrs.Factory(list)
@@ -596,6 +601,8 @@ class Host:
             error_arrives(packet, self)
 
     def _deliver_segment(self, segment: Segment) -> None:
+        if self.pace is not None:
+            self._spend(self.pace.sending_ns)
         number = self.connections.get((segment.dst, segment.src))
         if number is not None and lost_listener(self.tcb(number), self):
             number = None
@@ -605,7 +612,12 @@ class Host:
         elif tcb.busy:
             self._put_off(tcb, segment)
         else:
-            arrive(tcb, segment, self)
+            self._process(tcb, segment)
+
+    def _process(self, tcb: Tcb, segment: Segment) -> None:
+        if self.pace is not None:
+            self._spend(self.pace.arriving_ns)
+        arrive(tcb, segment, self)
 
     def _put_off(self, tcb: Tcb, segment: Segment) -> None:
         """A segment for a locked socket waits; with the one that waits before it, it becomes one if it can
@@ -695,7 +707,7 @@ class Host:
         while tcb.backlog:
             waiting, tcb.backlog = tcb.backlog, deque()
             while waiting:
-                arrive(tcb, waiting.popleft(), self)
+                self._process(tcb, waiting.popleft())
         tcb.backlog_bytes = 0
         return True
 
@@ -724,6 +736,14 @@ class Host:
     def tick_ns(self) -> int:
         """When the last tick was: the kernel counts many times in ticks only (`jiffies`)."""
         return self.now_ns - self.now_ns % self.profile.jiffy_ns
+
+    def copied(self, count: int) -> None:
+        """A call has copied so many bytes: time for that goes by, if there is any."""
+        if self.pace is not None:
+            self._spend(count * self.pace.byte_ps // 1000)
+
+    def _spend(self, time_ns: int) -> None:
+        self.now_ns = max(self.now_ns, min(self.now_ns + time_ns, self.ends_ns))
 
     def set_timer(self, tcb: Tcb, timer: Timer, delay_ns: int) -> None:
         """Fire `timer` after `delay_ns`: not earlier, and as much later as the wheel has it (wheel.py)."""

@@ -15,6 +15,8 @@ import attrs
 import pytest
 
 from realnet import NamespaceRefused
+from realnet.settings import DEFAULT, NAMED, PINNED_SETTINGS
+from wouldblock.cli import SETTINGS
 from wouldblock.crosscheck import agreement
 from wouldblock.crosscheck.agreement import Agreement, Cell, Difference
 from wouldblock.crosscheck.places import PlaceRefused
@@ -92,6 +94,22 @@ def test_two_hosts(invoke: Invoke, fake: Fake) -> None:
     refused = invoke("agree", "--two-hosts", "--guest")
     assert refused.exit_code == 2
     assert "one host only" in one_sentence(refused)
+
+
+def test_settings_are_named(invoke: Invoke, fake: Fake) -> None:
+    assert invoke("agree").exit_code == 0
+    assert fake.asked[7].settings is PINNED_SETTINGS
+    assert invoke("agree", "--settings", "default").exit_code == 0
+    assert fake.asked[7].settings is DEFAULT
+    assert fake.asked[7].where == "loopback, default settings"
+    found = invoke("agree", "--settings", "mine")
+    assert found.exit_code == 2
+    assert "'pinned', 'default'" in found.stderr
+    assert set(SETTINGS) == set(NAMED)
+    for other in ("--guest", "--two-hosts"):
+        found = invoke("agree", "--settings", "default", other)
+        assert found.exit_code == 2
+        assert "is for loopback" in one_sentence(found)
 
 
 def test_no_such_place(invoke: Invoke, fake: Fake) -> None:

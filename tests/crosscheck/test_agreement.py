@@ -8,12 +8,15 @@ from itertools import pairwise
 import pytest
 
 from model.sockets.life import SOCKET
+from model.values.constants import IPPROTO_TCP, SO_RCVBUF, SOL_SOCKET, TCP_NODELAY
 from model.values.results import Fail
 from realnet.namespace import Namespace, NamespaceRefused
 from realnet.page import FreshPage
 from wouldblock.crosscheck.agreement import agree, made
-from wouldblock.crosscheck.operations import FAMILIES, LIVES, STREAM
+from wouldblock.crosscheck.directed import CONNECTED
+from wouldblock.crosscheck.operations import DATAGRAM, FAMILIES, LIVES, STREAM
 from wouldblock.crosscheck.pair import Pair
+from wouldblock.crosscheck.places import OwnSettings
 from wouldblock.crosscheck.recording import Recording, record
 
 
@@ -58,12 +61,50 @@ def test_a_recording_is_followed_as_the_kernel_is(page: FreshPage) -> None:
         pair.step(("poll",))
 
 
+@pytest.mark.parametrize(("size", "behind"), [(1152, [2000, 2000]), (2304, [4000])])
+def test_what_waits_behind_a_gap_is_copied_and_then_thrown_away(size: int, behind: list[int], page: FreshPage) -> None:
+    """What fills the gap finds no memory but that: 3,776 of 4,000 bytes stay, or one of two segments."""
+    operations = [
+        *CONNECTED, ("setsockopt", 2, IPPROTO_TCP, TCP_NODELAY, 1), ("send", 2, 10_000),
+        ("setsockopt", 3, SOL_SOCKET, SO_RCVBUF, size), ("send", 2, 1000), ("recv", 3, 10_000),
+        *(("send", 2, each) for each in behind), ("recv", 3, 300_000),
+    ]  # fmt: skip
+    home = "127.0.3.2"
+    shown = record(operations, home, page)
+    pair = Pair(home, 1, None, recording=Recording(shown))
+    steps = [pair.step(each.op) for each in shown]
+    assert [step.wrong for step in steps] == [None] * len(operations)
+    assert steps[-1].kernel_seen[2].drops >= 2
+
+
 def test_what_the_kernel_repeats_the_model_shows(kernel: None) -> None:
     report = agree(seed=1, sequences=8, lengths=(60,))
     assert [cell.sequences for cell in report.cells] == [8, 8, 8]
     assert all(cell.repeated for cell in report.cells)
     assert report.differences == []
     assert report.agreed
+
+
+def test_the_kernels_own_settings(kernel: None) -> None:
+    report = agree(seed=1, sequences=6, lengths=(60,), families=[STREAM, DATAGRAM], place=OwnSettings())
+    assert report.where == "loopback, default settings"
+    assert report.settings["net.ipv4.tcp_moderate_rcvbuf"] == "1"
+    assert all(cell.repeated for cell in report.cells)
+    assert report.differences == []
+
+
+@pytest.mark.parametrize(
+    ("seed", "number"),
+    [
+        pytest.param(31, 51, id="a run is sent with one look at the clock"),
+        pytest.param(31, 90, id="a run that was cut is dropped piece by piece"),
+        pytest.param(2002, 31, id="acknowledgements that echo other timestamps do not become one"),
+        pytest.param(31, 140, id="what waits behind a gap is thrown away for want of memory"),
+    ],
+)
+def test_what_once_differed_with_the_kernels_own_settings(kernel: None, seed: int, number: int) -> None:
+    report = agree(seed=seed, only=number, lengths=(200,), families=[STREAM], place=OwnSettings())
+    assert report.differences == []
 
 
 def test_a_wrong_rule_shows(kernel: None) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from model.profiles import Profile
 from model.sockets.life import SOCKET
 from model.tcp import arrival, memory
 from model.tcp.block import Tcb
@@ -59,8 +58,8 @@ def off_by_one() -> Iterator[str]:
     """A reader that asks for less than there is gets one byte too many."""
     take = memory.take_received
 
-    def greedy(tcb: Tcb, wanted: int, profile: Profile) -> bytes:
-        return take(tcb, wanted + 1 if 0 < wanted < tcb.readable_bytes else wanted, profile)
+    def greedy(tcb: Tcb, wanted: int, host: Host) -> bytes:
+        return take(tcb, wanted + 1 if 0 < wanted < tcb.readable_bytes else wanted, host)
 
     memory.take_received = greedy
     yield "stream"

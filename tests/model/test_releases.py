@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from model.profiles import LINUX
+from model.profiles import LINUX, LINUX_DEFAULT
 from model.releases import CHANGES, LINUX_6_1, for_release
 
 
@@ -44,3 +44,8 @@ def test_a_field_changes_once() -> None:
 def test_no_release_is_an_error(release: str) -> None:
     with pytest.raises(ValueError, match=r"is no release of Linux, which begins like 6\.18"):
         for_release(release)
+
+
+def test_default_settings_are_two_fields() -> None:
+    differs = {name for name in attrs.asdict(LINUX) if getattr(LINUX, name) != getattr(LINUX_DEFAULT, name)}
+    assert differs == {"congestion_control", "tunes_receive_buffers"}

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from realnet import Namespace, NamespaceRefused, namespace
-from realnet.settings import PINNED, REPORTED, read
+from realnet.settings import DEFAULT, PINNED, REPORTED, Settings, read
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -58,6 +58,30 @@ def test_the_settings_are_pinned_and_read_back() -> None:
 def test_other_settings_on_request() -> None:
     with Namespace({**PINNED, "net.ipv4.tcp_fin_timeout": "5"}) as inside:
         assert inside.settings["net.ipv4.tcp_fin_timeout"] == "5"
+
+
+def test_the_kernels_own_settings_are_pinned_too() -> None:
+    differs = {name: value for name, value in DEFAULT.sysctls.items() if PINNED.get(name) != value}
+    assert differs == {
+        "net.ipv4.tcp_autocorking": "1", "net.ipv4.tcp_moderate_rcvbuf": "1", "net.ipv4.tcp_no_metrics_save": "0",
+    }  # fmt: skip
+    with Namespace(DEFAULT) as inside, socket.socket() as listener:
+        assert {name: inside.settings[name] for name in differs} == differs
+        assert inside.settings["TCP_CONGESTION"] == "cubic"
+        DEFAULT.tell(listener)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as child:
+            for each in (listener, child):
+                used = each.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+                assert used.rstrip(b"\0") == b"cubic"
+
+
+def test_an_algorithm_that_is_not_there_is_refused() -> None:
+    before = standing()
+    with pytest.raises(NamespaceRefused, match=r"told to use nonesuch here .*modprobe tcp_nonesuch"):
+        Namespace(Settings("other", PINNED, "nonesuch")).__enter__()
+    assert standing() == before
 
 
 def test_loopback_is_up_and_its_own() -> None:

@@ -19,6 +19,7 @@ from model.trace import CallEvent
 from model.values.results import Done, Fail
 from realnet import RealNet
 from realnet.namespace import current_inode
+from realnet.settings import DEFAULT
 
 FIONREAD, FIONBIO = 0x541B, 0x5421
 
@@ -149,6 +150,20 @@ def test_datagrams_and_timeouts() -> None:
         ("s1", "recv", (10, 0), Fail(11)),
         ("s1", "sendto", (b"answer", 0, ("127.0.0.1", 54)), Done(6)),
     ]
+
+
+def test_the_kernels_own_settings() -> None:
+    """Its sockets use cubic, those it accepts too, and buffers tune themselves; the option is no line of the trace."""
+    with RealNet(settings=DEFAULT) as net:
+        assert net.settings["net.ipv4.tcp_moderate_rcvbuf"] == "1"
+        listener = net.socket.create_server(("127.0.0.1", 0))
+        client = net.socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+        net.socket.socket(net.socket.AF_INET, net.socket.SOCK_DGRAM).close()
+        calls = [event for event in net.trace.events if isinstance(event, CallEvent)]
+        assert not [call for call in calls if call.call == "setsockopt" and socket.TCP_CONGESTION in call.args]
+        for each in (listener, client, accepted):
+            assert each.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0") == b"cubic"
 
 
 def test_what_does_not_reach_the_kernel_leaves_no_line() -> None:

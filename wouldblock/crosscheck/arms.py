@@ -33,11 +33,14 @@ from model.values.constants import (
 from model.values.observation import Observation
 from model.values.results import Answer, Block, Done
 from realnet.observe import Observer
+from realnet.settings import PINNED_SETTINGS
 
 from .operations import Hosts, Operation, references
 
 FOREIGN = "10.99.99.99"
 _PATTERN = bytes(range(256)) * (300_000 // 256 + 3)
+_ROOM = memoryview(bytearray(1 << 20))
+"""Where the kernel puts what is read: to make room for it anew would take as long as reading it."""
 
 
 def payload(offset: int, size: int) -> bytes:
@@ -62,6 +65,8 @@ def _are_there(op: Operation, sockets: Container[int], epolls: Container[int]) -
 class KernelArm:
     """Operations on real non-blocking sockets in the namespace that the caller has entered."""
 
+    settings = PINNED_SETTINGS
+
     def __init__(self, home: str) -> None:
         self.home = home
         self.rests_s = RESTS_S
@@ -71,12 +76,12 @@ class KernelArm:
         self.observer = Observer()
         self.made = 0
         self.sent = 0
-        self.began_ns = 0
+        self.began_ns = self.ended_ns = 0
         self.looked_ns = 0
 
     def perform(self, op: Operation) -> Any:
-        """The kernel's answer. `began_ns` then says when the call began, on the monotonic clock, and `looked_ns`, when
-        the sockets were looked at last.
+        """The kernel's answer. `began_ns` and `ended_ns` then say when the call began and ended on the monotonic clock,
+        `looked_ns` when the sockets were looked at last.
         """
         action = getattr(self, "_" + op[0])
         self.began_ns = time.monotonic_ns()
@@ -84,6 +89,8 @@ class KernelArm:
             answer = action(*op[1:])
         except OSError as error:
             answer = errno.errorcode.get(error.errno or 0, str(error))
+        if self.ended_ns < self.began_ns:
+            self.ended_ns = time.monotonic_ns()
         return answer
 
     def observe(self) -> list[Observation]:
@@ -119,7 +126,9 @@ class KernelArm:
         self.observer.add(sock)
 
     def _tcp(self) -> None:
-        self._add(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.settings.tell(sock)
+        self._add(sock)
 
     def _udp(self) -> None:
         self._add(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -143,23 +152,31 @@ class KernelArm:
     def _connect(self, n: int, address: tuple[str, int]) -> None:
         self.sockets[n].connect(self._address(n, address))
 
-    def _send(self, n: int, size: int) -> int:
+    def _payload(self, size: int) -> bytes:
+        """The next bytes to send. The call begins when they are there."""
         data = payload(self.sent, size)
         self.sent += size
+        self.began_ns = time.monotonic_ns()
+        return data
+
+    def _send(self, n: int, size: int) -> int:
+        data = self._payload(size)
         return self.sockets[n].send(data)
 
     def _sendmore(self, n: int, size: int) -> int:
-        data = payload(self.sent, size)
-        self.sent += size
+        data = self._payload(size)
         return self.sockets[n].send(data, socket.MSG_MORE)
 
     def _sendto(self, n: int, size: int, address: tuple[str, int]) -> int:
-        data = payload(self.sent, size)
-        self.sent += size
+        data = self._payload(size)
         return self.sockets[n].sendto(data, self._address(n, address))
 
     def _recv(self, n: int, size: int) -> bytes:
-        return self.sockets[n].recv(size)
+        if not size:
+            return self.sockets[n].recv(0)
+        length = self.sockets[n].recv_into(_ROOM, size)
+        self.ended_ns = time.monotonic_ns()
+        return bytes(_ROOM[:length])
 
     def _recvfrom(self, n: int, size: int) -> Any:
         return self.sockets[n].recvfrom(size)
@@ -168,8 +185,7 @@ class KernelArm:
         return self.sockets[n].recv(size, socket.MSG_PEEK)
 
     def _sendmoreto(self, n: int, size: int, address: tuple[str, int]) -> int:
-        data = payload(self.sent, size)
-        self.sent += size
+        data = self._payload(size)
         return self.sockets[n].sendto(data, socket.MSG_MORE, self._address(n, address))
 
     def _measure(self, n: int, size: int, flags: int) -> Any:

@@ -46,6 +46,7 @@ from model.values.addresses import Address
 from model.values.constants import POLLOUT
 from model.values.observation import Observation
 from model.values.results import show
+from model.world.host import Host
 from realnet.diag import Diag
 from realnet.page import FreshPage
 from realnet.ticks import count_at
@@ -314,6 +315,8 @@ class Pair:
             asked = (TIMER_HAS_FIRED,)
             host.fire_early(timers[0])
         host.now_ns = max(began, host.now_ns)  # a timer within the last step was let fire on its tick, which is later
+        if isinstance(host, Host):
+            host.ends_ns = self.kernel.ended_ns - (self.epoch_ns or 0)
         arrows = list(host.trail)
         try:
             got = arm.perform(op)

@@ -26,12 +26,14 @@ from typing import Any
 import attrs
 
 from model.choices import Policy
-from model.profiles import Profile
+from model.profiles import Profile, with_default_settings
 from model.values.addresses import ANY
 from model.world.host import Host
 from model.world.namespaces import SharedKernel
+from model.world.pace import Pace
 from realnet import joined, settings
 from realnet.joined import JoinedHosts
+from realnet.settings import DEFAULT, PINNED_SETTINGS
 
 from .arms import KernelArm, ModelArm
 from .operations import Hosts
@@ -47,9 +49,15 @@ class PlaceRefused(OSError):
     """The kernel does not make such a place. The text says in one sentence what failed."""
 
 
+PACE = Pace(byte_ps=45, sending_ns=1700, arriving_ns=1700)
+"""What work costs on the machine at hand, in the order of it."""
+
+
 class Place:
     """Loopback: all sockets are one host's."""
 
+    settings = PINNED_SETTINGS
+    """What is pinned in the namespace."""
     where = "loopback"
     """What a report calls it."""
     made_at = "127.0.0.1"
@@ -75,6 +83,26 @@ class Place:
 
     def model(self, home: str, policy: Policy, profile: Profile) -> ModelArm:
         return ModelArm(home, Host("lo", self.profile(profile), policy))
+
+
+class OwnSettings(Place):
+    """Loopback with the kernel's own settings. Work takes time there on the model too (model/world/pace.py)."""
+
+    settings = DEFAULT
+    where = f"loopback, {DEFAULT.name} settings"
+
+    def profile(self, profile: Profile) -> Profile:
+        return with_default_settings(profile)
+
+    def kernel(self, home: str) -> KernelArm:
+        arm = super().kernel(home)
+        arm.settings = self.settings
+        return arm
+
+    def model(self, home: str, policy: Policy, profile: Profile) -> ModelArm:
+        host = Host("lo", self.profile(profile), policy)
+        host.pace = PACE
+        return ModelArm(home, host)
 
 
 class TwoHosts(Place):

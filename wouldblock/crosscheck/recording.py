@@ -28,6 +28,7 @@ class Shown:
     answer: Any
     seen: tuple[Observation, ...]
     began_ns: int
+    ended_ns: int
     looked_ns: int
     port: int
     """The local port of the socket, after an operation that may draw one; else 0."""
@@ -45,7 +46,7 @@ def record(operations: list[Operation], home: str, page: FreshPage, place: Place
             answer = arm.perform(op)
             seen = tuple(arm.observe())
             port = arm.local_port(op[1]) if op[0] in DRAWS_PORT else 0
-            found.append(Shown(op, answer, seen, arm.began_ns, arm.looked_ns, port))
+            found.append(Shown(op, answer, seen, arm.began_ns, arm.ended_ns, arm.looked_ns, port))
     finally:
         arm.close()
     return found
@@ -69,6 +70,10 @@ class Recording:
     @property
     def began_ns(self) -> int:
         return self.now.began_ns
+
+    @property
+    def ended_ns(self) -> int:
+        return self.now.ended_ns
 
     @property
     def looked_ns(self) -> int:
