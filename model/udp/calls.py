@@ -224,7 +224,8 @@ def datagram_would_block(udp: UdpSocket, data: bytes, flags: int, to: Address | 
     cite="send(2); sock_alloc_send_pskb", unconfirmed="the cross-check never blocks",
 )  # fmt: skip
 def udp_send_blocks(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
-    """What has not left yet fills the send buffer, and the socket is blocking: wait until something has left."""
+    """What has not left yet fills the send buffer, and the socket is blocking: wait.
+    Anything free would do, but the sender is woken when more than half is."""
     sending.settle(udp, flags, to, host)
     return Block("room to send")
 

@@ -14,14 +14,11 @@ import pytest
 from model.tcp.machine import TCP
 from realnet import NamespaceRefused
 from wouldblock.packetscript import parse
-from wouldblock.packetscript.kernel import RunningKernel
 from wouldblock.packetscript.outcome import Verdict
 from wouldblock.packetscript.running import run
-from wouldblock.packetscript.simulation import Simulation
-from wouldblock.peerwalk.both import on_model
+from wouldblock.peerwalk.both import judged, on_model
 from wouldblock.peerwalk.comparing import Difference, first_difference
 from wouldblock.peerwalk.generating import generate
-from wouldblock.peerwalk.playing import ENDS, follow, play
 from wouldblock.peerwalk.report import PeerReport
 from wouldblock.peerwalk.scripting import script
 from wouldblock.peerwalk.shrinking import shrink, without
@@ -62,10 +59,11 @@ SEQUENCES = {
 def test_the_same_segments(name: str) -> None:
     sequence = Sequence(4, False, tuple(Step(10, text) for text in (*OPEN, *SEQUENCES[name])))
     try:
-        kernel = play(RunningKernel(ENDS), sequence)
+        tried, _ = judged(sequence)
     except NamespaceRefused as refusal:
         pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
-    assert follow(Simulation(ENDS), sequence, kernel).seen == kernel.seen
+    assert tried.difference is None
+    assert tried.model.seen == tried.kernel.seen
 
 
 EQUAL_FROM, EQUAL_SEQUENCES, STEPS = 54, 36, 16

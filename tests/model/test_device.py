@@ -87,12 +87,15 @@ def test_a_sender_that_may_not_wait_is_told_and_poll_says_when_to_go_on() -> Non
         assert (sender.send(b""), receiver.fileno() >= 0) == (0, True)
 
 
-def test_a_sender_that_waits_goes_on_when_anything_has_left() -> None:
+def test_a_sender_that_waits_goes_on_when_more_than_half_has_left() -> None:
+    """Anything free at all would do, but nobody is told of it before (`sock_def_write_space`). Seen on the kernel
+    behind a token bucket: of datagrams that take half the buffer every second one waits, until two have left.
+    """
     with SimNet() as net:
         sender, receiver = held_back(net)
         began = net.time.monotonic()
         sent = [sender.send(bytes(1472)) for _ in range(4)]
-        assert (sent, net.time.monotonic() - began) == ([1472] * 4, pytest.approx(1.514))
+        assert (sent, net.time.monotonic() - began) == ([1472] * 4, pytest.approx(3.028))
         net.time.sleep(10)
         receiver.setblocking(False)
         assert [len(receiver.recv(2000)) for _ in range(4)] == sent

@@ -29,6 +29,7 @@ NEAR_NS = 2 * LINUX.jiffy_ns
 UNKNOWN_NS = 60_000
 """The kernel may have done a step so much later than it was seen to."""
 VARIANTS = 6
+ATTEMPTS = 3
 
 
 class _Counted(list[Arrow]):
@@ -72,6 +73,17 @@ def trial(sequence: Sequence) -> Trial:
     model, fired = on_model(sequence, kernel)
     found = first_difference(sequence, model.seen, kernel.seen)
     return Trial(model, kernel, fired, found, found is not None and _doubtful(sequence, model, kernel))
+
+
+def judged(sequence: Sequence) -> tuple[Trial, int]:
+    """Play it, and again while its difference is doubtful, at most `ATTEMPTS` times in all. The last trial, and how many
+    there were. Raises like `trial`.
+    """
+    for plays in range(1, ATTEMPTS + 1):
+        tried = trial(sequence)
+        if not tried.doubtful:
+            break
+    return tried, plays
 
 
 def _doubtful(sequence: Sequence, model: Play, kernel: Play) -> bool:

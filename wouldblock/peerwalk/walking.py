@@ -4,8 +4,8 @@ A sequence is real time spent waiting, so many run side by side: each in a proce
 root may enter a namespace only while the process has a single thread. A sequence is made from its seed alone, so a
 difference is found again by it.
 
-A sequence whose difference is doubtful (both.py) runs again, at most `ATTEMPTS` times in all. One that differs beyond
-doubt is never run again.
+A sequence whose difference is doubtful (both.py) runs again, a few times. One that differs beyond doubt is never run
+again.
 
 Not here: shrinking what differs (shrinking.py), the screen.
 """
@@ -25,7 +25,7 @@ from realnet.namespace import Namespace
 from realnet.ticks import ticks_ahead
 from wouldblock.packetscript.reader import Beyond
 
-from .both import trial
+from .both import judged
 from .comparing import Difference, segments
 from .generating import generate
 from .report import Found, PeerReport
@@ -34,7 +34,6 @@ from .steps import Sequence
 
 LENGTH = 30
 WORKERS = 12
-ATTEMPTS = 3
 SHRUNK_MOST = 5
 """So many kinds of difference are shrunk; the others are told as they are."""
 _POLL_S = 0.02
@@ -59,15 +58,11 @@ class Compared:
 def compare(seed: int, length: int = LENGTH) -> Compared:
     """The sequence of this seed on both arms. Raises `realnet.NamespaceRefused`."""
     sequence = Sequence(3, False, ())
-    tried, plays = None, 0
     try:
         sequence = generate(seed, length)
-        while plays == 0 or (tried is not None and tried.doubtful and plays < ATTEMPTS):
-            tried = trial(sequence)
-            plays += 1
+        tried, plays = judged(sequence)
     except Beyond as beyond:
         return Compared(seed, sequence, Difference("the model has no answer", 0, beyond.what, ""))
-    assert tried is not None
     if tried.difference is not None:
         return Compared(seed, sequence, tried.difference, 0, plays, tried.doubtful)
     arrows: Counter[str] = Counter()
