@@ -76,13 +76,13 @@ def trial(sequence: Sequence) -> Trial:
 
 
 def judged(sequence: Sequence) -> tuple[Trial, int]:
-    """Play it, and again while its difference is doubtful, at most `ATTEMPTS` times in all. The last trial, and how many
-    there were. Raises like `trial`.
+    """Play it, and again while its difference is doubtful, at most `ATTEMPTS` times in all.
+
+    The last trial, and how many there were. Raises like `trial`.
     """
-    for plays in range(1, ATTEMPTS + 1):
-        tried = trial(sequence)
-        if not tried.doubtful:
-            break
+    tried, plays = trial(sequence), 1
+    while tried.doubtful and plays < ATTEMPTS:
+        tried, plays = trial(sequence), plays + 1
     return tried, plays
 
 
