@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ..endpoint import Life
 from ..values.constants import MSG_DONTWAIT, MSG_MORE, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
 from ..values.results import OK, Answer, Block, Done, Fail
-from . import memory
+from . import backlog, memory
 from .block import Tcb, Timer
 from .ends import abandon_children, disconnect, unhash
 from .machine import (
@@ -237,7 +237,7 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
                 break
             if begun >= 16:
                 begun = 0
-                if host.flush_backlog(tcb):
+                if backlog.flush(tcb, host):
                     goal = size_goal(tcb, host)
                     continue
             tail = memory.begin_buffer(tcb, host)

@@ -28,19 +28,19 @@ from ..endpoint import Endpoint, clone
 from ..profiles import Profile
 from ..rules import Arrow
 from ..sockets.ports import Ports
-from ..tcp import memory
+from ..tcp import backlog, memory
 from ..tcp.algorithms import set_algorithm
 from ..tcp.arrival import arrive
 from ..tcp.block import Pending, Tcb, Timer
 from ..tcp.machine import REQUEST, TCP, RequestEvent, TcpEvent
-from ..tcp.output import reset_in_answer, send_ack
+from ..tcp.output import reset_in_answer
 from ..tcp.requests import lost_listener
 from ..trace import CallEvent, TimerEvent, Trace, WireEvent
 from ..udp import sending
 from ..udp.machine import UDP, UdpEvent, UdpSocket, UdpState
 from ..udp.memory import take_over
 from ..values.addresses import ANY, LOOPBACK, Address, is_local, is_one
-from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpFlag, TcpState
+from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpState
 from ..values.observation import Observation
 from ..values.packets import IcmpError
 from ..values.results import Answer, Done, Fail
@@ -70,19 +70,12 @@ _PENDING_EVENTS = {
     Pending.REORDERING: TcpEvent.REORDERING_DUE,
     Pending.WINDOW_PROBE: TcpEvent.PROBE_DUE,
 }
-_FIN = int(TcpFlag.FIN)
-_MARKS = int(TcpFlag.ECE | TcpFlag.CWR)
-_PLAIN = int(TcpFlag.ACK | TcpFlag.PSH | TcpFlag.FIN) | _MARKS
 PINNED, SHARED, FINE = 0, 1, 2
 """Timers that fire at one moment: first those that stay on their processor, then those that may be handed to another,
 then those of high resolution.
 """
 HEADERS = 40
 """IPv4 and TCP without options, in bytes."""
-BACKLOG_SPARE = 65_536
-"""What may wait for a locked socket beyond twice its receive buffer and half its send buffer, in bytes
-(`tcp_add_backlog`).
-"""
 _UNOBSERVED: list[Arrow] = []
 
 
@@ -610,55 +603,15 @@ class Host:
         if tcb is None:
             reset_in_answer(segment, self)
         elif tcb.busy:
-            self._put_off(tcb, segment)
+            backlog.put_off(tcb, segment, self)
         else:
-            self._process(tcb, segment)
+            self.process(tcb, segment)
 
-    def _process(self, tcb: Tcb, segment: Segment) -> None:
+    def process(self, tcb: Tcb, segment: Segment) -> None:
+        """A segment has arrived for a socket that nobody has locked."""
         if self.pace is not None:
             self._spend(self.pace.arriving_ns)
         arrive(tcb, segment, self)
-
-    def _put_off(self, tcb: Tcb, segment: Segment) -> None:
-        """A segment for a locked socket waits; with the one that waits before it, it becomes one if it can
-        (`tcp_add_backlog`).
-        """
-        overhead = self.profile.buffer_overhead
-        segment = memory.condensed(segment, self)
-        tail = tcb.backlog[-1] if tcb.backlog else None
-        more = None
-        if tail is not None and self._may_join(tail, segment):
-            more = memory.cost_of_joining(len(tail.data), tail.pages, self.profile.head_room, segment, self.profile)
-        if tail is None or more is None:
-            if tcb.backlog_bytes + tcb.rmem > 2 * tcb.rcvbuf + tcb.sndbuf // 2 + BACKLOG_SPARE:
-                tcb.drops += segment.merged
-                return
-            tcb.backlog.append(segment)
-            tcb.backlog_bytes += segment.truesize or overhead
-            return
-        tcb.backlog_bytes += more
-        tcb.backlog[-1] = attrs.evolve(
-            segment,
-            seq=tail.seq,
-            ack=max(tail.ack, segment.ack),
-            flags=tail.flags | segment.flags,
-            data=tail.data + segment.data,
-            segment_size=max(x.segment_size or len(x.data) for x in (tail, segment)),
-            merged=tail.merged + segment.merged,
-            truesize=(tail.truesize or overhead) + more,
-            pages=tail.pages + segment.pages if more else tail.pages,
-            buffer=0,
-        )
-
-    def _may_join(self, tail: Segment, segment: Segment) -> bool:
-        """Whether two segments that wait may become one: plain, with the same options and marks, in sequence, and the
-        first shares no memory with its sender.
-        """
-        if (tail.timestamps, tail.sack) != (segment.timestamps, segment.sack):
-            return False
-        plain = (tail.flags | segment.flags) & ~_PLAIN == 0 and not tail.flags & _FIN
-        plain = plain and not (tail.flags ^ segment.flags) & _MARKS and tail.ecn == segment.ecn
-        return plain and tail.end == segment.seq and tail.buffer not in self.held
 
     def hand_on(self, segment: Segment, iss: int) -> None:
         """A SYN whose old connection is gone: let the listener for its address have it, and begin with `iss`."""
@@ -695,40 +648,6 @@ class Host:
             if score > best_score:
                 best, best_score = udp, score
         return best
-
-    # ------------------------------------------------------------ the socket lock
-
-    def take_backlog(self, tcb: Tcb) -> bool:
-        """Process what arrived for a locked socket so far. Whether there was anything. What arrives meanwhile waits in
-        a line of its own, and joins nothing that waited before it (`__release_sock`).
-        """
-        if not tcb.backlog:
-            return False
-        while tcb.backlog:
-            waiting, tcb.backlog = tcb.backlog, deque()
-            while waiting:
-                self._process(tcb, waiting.popleft())
-        tcb.backlog_bytes = 0
-        return True
-
-    def flush_backlog(self, tcb: Tcb) -> bool:
-        """In the middle of a call: the same, and an acknowledgement put off till now is sent (`__sk_flush_backlog`)."""
-        waited = self.take_backlog(tcb)
-        if waited:
-            self._send_deferred(tcb)
-        return waited
-
-    def unlock(self, tcb: Tcb) -> None:
-        """The end of a call: what arrived meanwhile is processed, and an acknowledgement put off till now is sent."""
-        self.take_backlog(tcb)
-        tcb.busy = False
-        self._send_deferred(tcb)
-
-    def _send_deferred(self, tcb: Tcb) -> None:
-        if tcb.ack_deferred:
-            tcb.ack_deferred = False
-            if tcb.ack_scheduled:
-                send_ack(tcb, self)
 
     # ------------------------------------------------------------ time
 

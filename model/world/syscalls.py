@@ -17,6 +17,7 @@ from ..rules import Machine
 from ..sockets.descriptors import DESCRIPTOR, Descriptor, DescriptorEvent, DescriptorState
 from ..sockets.life import SOCKET, LifeEvent
 from ..sockets.options import NotModelled, getsockopt, setsockopt
+from ..tcp import backlog
 from ..tcp.block import Tcb
 from ..tcp.machine import TCP, TcpEvent
 from ..udp.machine import UDP, UdpEvent
@@ -69,7 +70,7 @@ def _descriptor(fd: int, host: Host) -> Descriptor:
 def _locked(host: Host, machine: Machine, event: int, tcb: Tcb, *args: Any) -> Answer:
     tcb.busy = True
     answer: Answer = machine.fire(host.trail, event, tcb, *args, host)
-    host.unlock(tcb)
+    backlog.unlock(tcb, host)
     return answer
 
 
@@ -106,7 +107,7 @@ def close(host: Host, fd: int) -> Answer:
         end.busy = True
         TCP.fire(host.trail, TcpEvent.CLOSE, end, host)
         host.close_descriptor(end)
-        host.unlock(end)
+        backlog.unlock(end, host)
     else:
         UDP.fire(host.trail, UdpEvent.CLOSE, end, host)
         host.close_descriptor(end)
@@ -201,7 +202,7 @@ def shutdown(host: Host, fd: int, how: int) -> Answer:
     end.busy = True
     answer = SOCKET.fire(host.trail, LifeEvent.SHUTDOWN, end, how, host)
     host.wake(end, WAKES_ALL)
-    host.unlock(end)
+    backlog.unlock(end, host)
     return answer
 
 
@@ -245,7 +246,7 @@ def setsockopt_(host: Host, fd: int, level: int, option: int, value: int | bytes
     try:
         return setsockopt(end, level, option, value, host)
     finally:
-        host.unlock(end)
+        backlog.unlock(end, host)
 
 
 @_call
