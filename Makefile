@@ -73,11 +73,15 @@ confirm: setup ## check for two minutes, and two with a scripted peer, commit-re
 	@$(PY) -m wouldblock draw --all --out docs/diagrams
 
 .PHONY: agreement
-agreement: setup uml ## whole sequences for ten minutes, ten between two hosts, and ten in the guest, commit-ready: how often the model is equal to a kernel that repeats itself
-	@$(PY) -m wouldblock agree --time 600 --json $(REPORT)/agreement.json $(ARGS) || [ $$? = 1 ]
-	@$(PY) -m wouldblock agree --two-hosts --time 600 --json $(REPORT)/agreement-two-hosts.json $(ARGS) || [ $$? = 1 ]
-	@$(PY) -m wouldblock agree --guest --time 600 --json $(REPORT)/agreement-guest.json $(ARGS) || [ $$? = 1 ]
-	@$(PY) -m wouldblock.agreed $(REPORT)/agreement.json $(REPORT)/agreement-two-hosts.json $(REPORT)/agreement-guest.json
+# $(call agree,report,words): whole sequences for ten minutes; a difference is a figure here, and no failure.
+agree = @$(PY) -m wouldblock agree --time 600 --json $(REPORT)/agreement$(1).json $(2) $(ARGS) || [ $$? = 1 ]
+
+agreement: setup uml ## four times ten minutes of whole sequences, commit-ready: loopback, two hosts, the kernel's own settings, the guest
+	$(call agree)
+	$(call agree,-two-hosts,--two-hosts)
+	$(call agree,-default,--settings default)
+	$(call agree,-guest,--guest)
+	@$(PY) -m wouldblock.agreed $(foreach report,.json -two-hosts.json -default.json -guest.json,$(REPORT)/agreement$(report))
 
 .PHONY: lock
 lock: ## pin anew what pyproject.toml asks for, with hashes, for every Python from 3.11 on
