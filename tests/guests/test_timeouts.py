@@ -7,26 +7,14 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from model import SimNet
-from realnet import NamespaceRefused, RealNet
-
 PORT = ("127.0.0.1", 80)
 FOR_EVER = struct.pack("=qq", 0, 0)
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
-
-@pytest.fixture(params=["model", "kernel"])
-def net(request: pytest.FixtureRequest) -> Iterator[Any]:
-    try:
-        with SimNet() if request.param == "model" else RealNet() as made:
-            yield made
-    except NamespaceRefused as refusal:
-        pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
 
 
 def time(seconds: int, microseconds: int = 0) -> bytes:
