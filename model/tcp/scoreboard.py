@@ -26,7 +26,6 @@ import attrs
 from ..values.segments import Run
 from . import memory, reserve
 from .block import OutBuffer, Recovery, Tcb
-from .output import LEAST_NS
 from .timestamps import clock, difference
 
 if TYPE_CHECKING:
@@ -201,7 +200,7 @@ def _arrived(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
 
     If the answer came sooner than any ever did, it is not the retransmission that has arrived, and says nothing.
     """
-    trip_ns = max(host.now_ns - buffer.clock_ns, LEAST_NS)
+    trip_ns = host.now_ns - buffer.clock_ns
     if (buffer.sent_again or buffer.resent) and trip_ns < (tcb.shortest_us or 0) * 1000:
         return
     tcb.newest_is_news, tcb.newest_trip_ns = True, trip_ns
