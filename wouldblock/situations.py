@@ -91,7 +91,7 @@ def listening(net: Any) -> Any:
 def listening_with_child(net: Any) -> Any:
     """listening, a connection waits"""
     sock = _listening(net)
-    _keep(net, _stream(net)).connect_ex(HERE)
+    _keep(_stream(net)).connect_ex(HERE)
     return sock
 
 
@@ -117,9 +117,9 @@ def listener_shut(net: Any) -> Any:
 @situation
 def connecting(net: Any) -> Any:
     """connecting, the SYN is not answered"""
-    _keep(net, _listening(net, 0))
+    _keep(_listening(net, 0))
     for _ in range(2):
-        sock = _keep(net, _stream(net))
+        sock = _keep(_stream(net))
         sock.connect_ex(HERE)
     return sock
 
@@ -144,7 +144,7 @@ def refused_and_read(net: Any) -> Any:
 def connected(net: Any) -> Any:
     """connected"""
     client, server = _connected(net)
-    _keep(net, server)
+    _keep(server)
     return client
 
 
@@ -152,7 +152,7 @@ def connected(net: Any) -> Any:
 def bytes_wait(net: Any) -> Any:
     """connected, bytes wait to be read"""
     client, server = _connected(net)
-    _keep(net, server).send(b"x")
+    _keep(server).send(b"x")
     return client
 
 
@@ -161,7 +161,7 @@ def below_low_water(net: Any) -> Any:
     """connected, fewer bytes wait than SO_RCVLOWAT"""
     client, server = _connected(net)
     client.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_RCVLOWAT, 10)
-    _keep(net, server).send(b"x")
+    _keep(server).send(b"x")
     return client
 
 
@@ -169,7 +169,7 @@ def below_low_water(net: Any) -> Any:
 def full(net: Any) -> Any:
     """connected, the send buffer is full"""
     client, server = _connected(net)
-    _keep(net, server)
+    _keep(server)
     _fill(client, net)
     return client
 
@@ -179,7 +179,7 @@ def little_room(net: Any) -> Any:
     """connected, was full, and less than a third is free again"""
     client, server = _connected(net)
     _fill(client, net)
-    _keep(net, server).recv(100_000)
+    _keep(server).recv(100_000)
     net.time.sleep(0.01)
     return client
 
@@ -189,7 +189,7 @@ def much_room(net: Any) -> Any:
     """connected, was full, and the peer has read most"""
     client, server = _connected(net)
     _fill(client, net)
-    _keep(net, server)
+    _keep(server)
     for _ in range(60):
         with contextlib.suppress(BlockingIOError):
             server.recv(1_000_000)
@@ -200,7 +200,7 @@ def much_room(net: Any) -> Any:
 def shut_for_writing(net: Any) -> Any:
     """connected, shut for writing"""
     client, server = _connected(net)
-    _keep(net, server)
+    _keep(server)
     client.shutdown(net.socket.SHUT_WR)
     net.time.sleep(0.05)
     return client
@@ -210,7 +210,7 @@ def shut_for_writing(net: Any) -> Any:
 def shut_for_reading(net: Any) -> Any:
     """connected, shut for reading"""
     client, server = _connected(net)
-    _keep(net, server)
+    _keep(server)
     client.shutdown(net.socket.SHUT_RD)
     return client
 
@@ -219,7 +219,7 @@ def shut_for_reading(net: Any) -> Any:
 def shut_for_both(net: Any) -> Any:
     """connected, shut for both"""
     client, server = _connected(net)
-    _keep(net, server)
+    _keep(server)
     client.shutdown(net.socket.SHUT_RDWR)
     net.time.sleep(0.05)
     return client
@@ -229,7 +229,7 @@ def shut_for_both(net: Any) -> Any:
 def peer_shut(net: Any) -> Any:
     """connected, the peer has shut for writing"""
     client, server = _connected(net)
-    _keep(net, server).shutdown(net.socket.SHUT_WR)
+    _keep(server).shutdown(net.socket.SHUT_WR)
     net.time.sleep(0.05)
     return client
 
@@ -344,7 +344,7 @@ def udp_shut_for_both(net: Any) -> Any:
 def closed(net: Any) -> Any:
     """closed: a descriptor that nothing is behind"""
     sock = _stream(net)
-    _keep(net, sock)
+    _keep(sock)
     number = sock.fileno()
     sock.close()
     return number
@@ -353,7 +353,7 @@ def closed(net: Any) -> Any:
 _kept: list[Any] = []
 
 
-def _keep(net: Any, sock: Any) -> Any:
+def _keep(sock: Any) -> Any:
     """Not to be closed before the socket was looked at."""
     _kept.append(sock)
     return sock
