@@ -7,26 +7,36 @@ what it was woken for at once, writes it down, and then waits for its turn. Befo
 was woken by the one before is let finish (`settle`): so there is one order of events, the same as on the model, though
 the threads and their sleep are real.
 
+A signal is a real one. Its handler in the kernel's eyes is ours (`_arrives`), which Python runs in the main thread: in
+the midst of the call that the signal has ended, or later if it has ended none. In the call, the thread gives the baton
+back, waits for its turn, and only then runs the program's handlers; if they let it, Python makes the call again. To
+know one from the other the call puts its value into `Call.box` before anything else of Python's can run.
+
 What was seen of a sleep is kept: the system call, the time on the processor before and after, how often the thread was
 switched away from (`Nap`).
 
-Not here: locks, which need no kernel (model/guests/lowlevel.py); interrupting a thread; one that computes for ever.
+Not here: locks, which need no kernel (model/guests/lowlevel.py); a thread that computes for ever.
 """
 
 from __future__ import annotations
 
 import _thread
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import starmap
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import attrs
 
 from model.choices import Policy
 from model.trace import Event
-from model.waiting.scheduling import THREAD, Guest, Scheduler, ThreadEvent
+from model.waiting.scheduling import THREAD, Guest, Scheduler, ThreadEvent, ThreadState
+from model.waiting.signals import Handler
 
 SLEEPS_IN = {
     7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 43: "accept", 44: "sendto", 45: "recvfrom",
@@ -34,6 +44,8 @@ SLEEPS_IN = {
 }  # fmt: skip
 """System calls in which a guest may sleep, by number (x86-64, syscalls(2))."""
 _LOOK_S = 0.00005
+_LONG_S = threading.TIMEOUT_MAX
+"""A wait without an end, but one that a signal always ends (futex(2)), so that `_arrives` can run."""
 
 
 @attrs.define
@@ -52,15 +64,43 @@ class Nap:
 
 
 @attrs.define(eq=False)
+class Call:
+    """A call that a guest makes: what it is, in words, and whether an umpire looks on."""
+
+    what: str
+    watched: bool
+    answered: Callable[[], bool] = lambda: False
+    """To be called as soon as the kernel has answered: whether others may have made calls meanwhile."""
+    box: list[Any] = attrs.Factory(list)
+    """What the function has returned; empty while it is at work."""
+    broken: bool = False
+    """Whether a handler ran in it."""
+    raised: bool = False
+    """Whether its exception is a handler's."""
+
+    def made(self, function: Callable[..., Any], *given: Any) -> Any:
+        """The value of ``function(*given)``."""
+        try:
+            self.box.extend(starmap(function, (given,)))
+        except BaseException:
+            self.box.append(None)
+            raise
+        return self.box[0]
+
+
+@attrs.define(eq=False)
 class _Carrier:
     """What carries a guest: its thread in the machine, and the semaphore on which it waits for its turn."""
 
     task: int = 0
+    ident: int = 0
     turn: threading.Semaphore = attrs.Factory(lambda: threading.Semaphore(0))
     answered: bool = True
     """Whether the call that the guest is in has answered."""
     slept: bool = False
     """Whether it slept in that call."""
+    call: Call | None = None
+    """The call that it is in."""
     noted: bool = True
     """Whether the answer was written down, so that the guest waits for nothing but its turn."""
 
@@ -76,13 +116,18 @@ class Baton(Scheduler):
         self.naps: list[Nap] = []
         self.ending = False
         self._main = self.running
-        self._carriers = {self.running: _Carrier(_thread.get_native_id())}
+        self._carriers = {self.running: _Carrier(_thread.get_native_id(), _thread.get_ident())}
         self._umpire_wanted: threading.Semaphore | None = None
         self._napping: set[Guest] = set()
         """Who sleeps in a system call."""
         self._judging = threading.Lock()
         self._in_call: Guest | None = None
-        self._what = ""
+        self._hooked: dict[int, Any] = {}
+        """Signals that come to `_arrives`, and what they did before."""
+        self._alarm_before: tuple[float, float] | None = None
+        """What the process had set its alarm to before the net first did."""
+        self._due: set[int] = set()
+        """Signals that have come while the program's first thread was in no call."""
 
     @property
     def now_ns(self) -> int:
@@ -97,7 +142,7 @@ class Baton(Scheduler):
         ready = threading.Semaphore(0)
 
         def run() -> None:
-            carrier.task = _thread.get_native_id()
+            carrier.task, carrier.ident = _thread.get_native_id(), _thread.get_ident()
             ready.release()
             carrier.turn.acquire()
             if not self.ending:
@@ -117,32 +162,39 @@ class Baton(Scheduler):
     # ------------------------------------------------------------ calls
 
     @contextmanager
-    def in_call(self, what: str) -> Iterator[Callable[[], bool]]:
-        """The running thread makes a call, and perhaps sleeps in it; behind it it has the baton again.
-
-        Yields what the thread is to call as soon as the kernel has answered: it says whether the thread slept.
-        """
-        wanted = self._umpire_wanted
-        if self.alone or wanted is None:
-            yield lambda: False
-            return
+    def in_call(self, what: str) -> Iterator[Call]:
+        """The running thread makes a call, and perhaps sleeps in it; behind it it has the baton again."""
         me = self.running
         carrier = self._carriers[me]
-        carrier.answered = carrier.slept = carrier.noted = False
-        self._in_call, self._what = me, what
-        wanted.release()
-
-        def answered() -> bool:
-            with self._judging:
-                carrier.answered = True
-                return carrier.slept
-
+        call = carrier.call = Call(what, watched=not self.alone and self._umpire_wanted is not None)
+        if call.watched:
+            call.answered = lambda: self._answered(carrier, call)
+            self._look_at(me, carrier)
         try:
-            yield answered
+            yield call
         finally:
-            answered()
-            carrier.noted = True
-            carrier.turn.acquire()
+            if call.watched:
+                self._wait_for_turn(carrier, call)
+            carrier.call = None
+            self.handle()
+
+    def _look_at(self, guest: Guest, carrier: _Carrier) -> None:
+        """Tell the umpire that a guest has the baton and is in a call, for the first time or again."""
+        assert self._umpire_wanted is not None
+        carrier.answered = carrier.slept = carrier.noted = False
+        self._in_call = guest
+        self._umpire_wanted.release()
+
+    def _answered(self, carrier: _Carrier, call: Call) -> bool:
+        with self._judging:
+            carrier.answered = True
+            return carrier.slept or call.broken
+
+    def _wait_for_turn(self, carrier: _Carrier, call: Call) -> None:
+        """The call has answered, or a signal has broken it off; the thread waits for the baton."""
+        call.answered()
+        carrier.noted = True
+        carrier.turn.acquire(timeout=_LONG_S)
         if self.ending:
             raise SystemExit
 
@@ -170,7 +222,8 @@ class Baton(Scheduler):
             time.sleep(_LOOK_S)
 
     def _fall_asleep(self, guest: Guest, carrier: _Carrier) -> None:
-        guest.on, guest.attempt, guest.until_ns = self._what, lambda: carrier.noted, None
+        assert carrier.call is not None
+        guest.on, guest.attempt, guest.until_ns = carrier.call.what, lambda: carrier.noted, None
         THREAD.fire(self.trail, ThreadEvent.WAITS, guest, self.now_ns)
         self._napping.add(guest)
         self.naps.append(_nap(guest, carrier.task))
@@ -185,6 +238,8 @@ class Baton(Scheduler):
             if carrier.noted:
                 self._napping.remove(guest)
                 self.wake(guest)
+        while self._due and self._main.state is not ThreadState.RUNNING:
+            self.signal(self._main, self._due.pop())
         super().settle()
 
     def _go_on_elsewhere(self) -> None:
@@ -192,7 +247,7 @@ class Baton(Scheduler):
         chosen = self._next()
         if chosen is not me:
             self._carriers[chosen].turn.release()
-            self._carriers[me].turn.acquire()
+            self._carriers[me].turn.acquire(timeout=_LONG_S)
             if self.ending:
                 raise SystemExit
 
@@ -206,9 +261,78 @@ class Baton(Scheduler):
             time.sleep(_LOOK_S)
             self.lapse()
 
+    # ------------------------------------------------------------ signals
+
+    def dispose(self, number: int, action: int | Handler) -> None:
+        before = signal.signal(number, action if isinstance(action, int) else self._arrives)
+        self._hooked.setdefault(number, before)
+        super().dispose(number, action)
+
+    def let_restart(self, number: int, restarts: bool) -> None:
+        signal.siginterrupt(number, not restarts)
+        super().let_restart(number, restarts)
+
+    def set_alarm(self, after_ns: int, every_ns: int) -> None:
+        before = signal.setitimer(signal.ITIMER_REAL, after_ns / 1e9, every_ns / 1e9)
+        if self._alarm_before is None:
+            self._alarm_before = before
+
+    def alarm_left(self) -> tuple[int, int]:
+        if self._alarm_before is None:
+            return 0, 0
+        left, every = signal.getitimer(signal.ITIMER_REAL)
+        return int(left * 1e9), int(every * 1e9)
+
+    def send_signal(self, guest: Guest, number: int) -> None:
+        if number not in self._hooked:  # SIGINT has a handler from the start
+            self.dispose(number, self.signals.handlers[number])
+        if guest in self._napping or guest is self.running:
+            signal.pthread_kill(self._carriers[guest].ident, number)
+        else:
+            self.signal(guest, number)
+
+    def _arrives(self, number: int, frame: FrameType | None) -> None:
+        """A signal has come; this is in the main thread, in the midst of whatever it does."""
+        carrier = self._carriers[self._main]
+        call = carrier.call
+        if call is None or call.box:
+            self._due.add(number)
+            return
+        self.signals.tripped.add(number)
+        call.broken = True
+        if call.watched:
+            self._wait_for_turn(carrier, call)
+        carrier.call = None
+        try:
+            self.handle()
+        except BaseException:
+            call.raised = True
+            raise
+        finally:
+            carrier.call = call
+            if call.watched:
+                self._look_at(self._main, carrier)
+
+    def handle(self) -> None:
+        if self._due and self.running is self._main:
+            self.signals.tripped |= self._due
+            self._due.clear()
+        super().handle()
+
+    def _unhook(self) -> None:
+        if self._alarm_before is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, before in self._hooked.items():
+            signal.signal(number, signal.SIG_DFL if before is None else before)
+        if self._alarm_before is not None:
+            signal.setitimer(signal.ITIMER_REAL, *self._alarm_before)
+
+    # ------------------------------------------------------------ the end
+
     def end_all(self) -> None:
         """Let no guest run any more. Those that sleep in a call end when it answers; locks are given up."""
         self.ending = True
+        self._unhook()
         for guest, carrier in list(self._carriers.items()):
             if guest is not self._main:
                 carrier.turn.release()

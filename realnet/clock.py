@@ -18,8 +18,8 @@ def make_time(recorder: Recorder) -> ModuleType:
     def sleep(seconds: float, /) -> None:
         """Sleep; other threads of the net run meanwhile."""
         recorder.step()
-        with guests.in_call("sleep()"):
-            real.sleep(seconds)
+        with guests.in_call("sleep()") as call:
+            call.made(real.sleep, seconds)
 
     module = ModuleType("time", real.__doc__)
     module.__dict__.update({name: value for name, value in vars(real).items() if not name.startswith("__")})

@@ -27,7 +27,7 @@ from contextlib import ExitStack
 from types import ModuleType
 from typing import Any, NoReturn
 
-from model.guests.modules import join_all, make_threading
+from model.guests.modules import join_all, make_signal, make_threading
 from model.stdlib import fresh
 from model.trace import Trace
 
@@ -41,7 +41,19 @@ from .selecting import make_select
 from .settings import PINNED_SETTINGS, Settings
 from .sockets import adopt, make_socket_module
 
-_INSIDE = ("socket", "select", "selectors", "fcntl", "time", "threading", "queue", "trace", "settings", "kernel")
+_INSIDE = (
+    "socket",
+    "select",
+    "selectors",
+    "fcntl",
+    "time",
+    "threading",
+    "queue",
+    "signal",
+    "trace",
+    "settings",
+    "kernel",
+)
 _LATER = {
     "wire": "a wire that can be held is not there yet: the only link is the loopback",
 }
@@ -62,6 +74,7 @@ class RealNet:
     time: ModuleType
     threading: ModuleType
     queue: ModuleType
+    signal: ModuleType
     trace: Trace
     settings: dict[str, str]
     """The settings of the namespace, by sysctl name, and the option that TCP sockets are told, if any."""
@@ -90,6 +103,7 @@ class RealNet:
             self._guests, self._recorder = recorder.guests, recorder
             self.select, self.fcntl, self.time = make_select(recorder), make_fcntl(recorder), make_time(recorder)
             self.threading, self.queue = make_threading(recorder.guests, self.time)
+            self.signal = make_signal(recorder.guests)
             self.selectors = fresh("selectors", {"select": self.select})
             self.socket = fresh("socket", {"_socket": make_socket_module(recorder), "selectors": self.selectors})
             adopt(self.socket, recorder)

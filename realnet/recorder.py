@@ -105,16 +105,16 @@ class Recorder:
         """
         self.step()
         before = len(self.trace.events)
-        with self.guests.in_call(_in_words(call, socket)) as answered:
+        with self.guests.in_call(_in_words(call, socket)) as made:
             try:
-                value = function(*given)
+                value = made.made(function, *given)
             except OSError as error:
-                at = None if answered() else before
+                at = None if made.answered() else before
                 number = _errno(call, error)
-                if number:
+                if number and not made.raised:
                     self.add(call, socket, tidy(*given), Fail(number), at)
                 raise
-            at = None if answered() else before
+            at = None if made.answered() else before
             self.add(call, socket, tidy(*given), Done(shown(value)), at)
         return value
 

@@ -163,9 +163,9 @@ class RecordingSocket(_socket.socket):
     def connect_ex(self, address: Address, /) -> int:
         self.home.step()
         before = len(self.home.trace.events)
-        with self.home.guests.in_call(f"connect() on {self._name}") as answered:
-            number = super().connect_ex(address)
-            at = None if answered() else before
+        with self.home.guests.in_call(f"connect() on {self._name}") as call:
+            number: int = call.made(super().connect_ex, address)
+            at = None if call.answered() else before
             in_time = number != _EAGAIN or not super().gettimeout()
             answer = Done(None) if number == 0 else Fail(number if in_time else _EINPROGRESS)
             self.home.add("connect", self._name, _address(address), answer, at)

@@ -7,18 +7,19 @@ reports: the outermost call into those modules.
 
 A lock that is released goes to who has waited longest, before the one that released it makes its next call.
 
-Not here: interrupting a thread, stack sizes, what threads of a C library would need.
+Not here: signals (signals.py), stack sizes, what threads of a C library would need.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from sys import _getframe
 from types import FrameType, ModuleType
 from typing import Any
 
-from ..waiting.scheduling import Guest, Scheduler
+from ..waiting.scheduling import Broken, Guest, Interrupted, Scheduler, as_most
 
 TIMEOUT_MAX = 9223372036.0
 """Longest time-out of a lock, in seconds (PY_TIMEOUT_MAX)."""
@@ -54,13 +55,22 @@ class Lock:
             return True
         if not blocking or timeout == 0:
             return False
-        me = self.scheduler.running
+        scheduler, me = self.scheduler, self.scheduler.running
+        judge = _unlimited if until_ns is None else as_most
         self._queue.append(me)
         try:
-            return self.scheduler.wait(_waited_for(), self._take, until_ns)
+            while True:
+                with suppress(Interrupted):
+                    return scheduler.wait(_waited_for(), self._take, until_ns, judge=judge)
+                scheduler.handle()
+                if self._take():
+                    return True
+                if until_ns is not None and scheduler.now_ns > until_ns:
+                    return False
         finally:
             if me in self._queue:
                 self._queue.remove(me)
+            scheduler.handle()
 
     def release(self) -> None:
         """Let it go; who has waited longest is woken. RuntimeError if nobody holds it."""
@@ -92,6 +102,11 @@ class Lock:
 
     def __repr__(self) -> str:
         return f"<{'locked' if self._held else 'unlocked'} _thread.lock object>"
+
+
+def _unlimited(restarts: bool, again: bool) -> Broken:
+    """A signal and a wait without an end: the kernel restarts it where it may (futex(2))."""
+    return Broken.WAITS_ON if restarts else as_most(restarts, again)
 
 
 def _until(scheduler: Scheduler, blocking: bool, timeout: float) -> int | None:

@@ -18,7 +18,8 @@ from greenlet import getcurrent, greenlet
 
 from ..choices import Policy
 from ..trace import Event
-from ..waiting.scheduling import THREAD, Attempt, Deadlock, Guest, Scheduler, ThreadEvent
+from ..waiting.scheduling import THREAD, Attempt, Deadlock, Guest, Judge, Scheduler, ThreadEvent
+from ..waiting.signals import SIGALRM
 from .arguments import NS_PER_SECOND
 
 PATIENCE_NS = 24 * 3600 * NS_PER_SECOND
@@ -77,16 +78,21 @@ class Greenlets(Scheduler):
 
     def _pass_time(self) -> None:
         """Nobody can run: on to the next timer, or the next wait that runs out."""
-        lapse_ns, timer_ns = self.next_lapse_ns(), self.clock.next_deadline()
+        lapse_ns, timer_ns, alarm_ns = self.next_lapse_ns(), self.clock.next_deadline(), self.signals.next_alarm_ns()
         patience_ns = self._all_wait_since_ns + PATIENCE_NS
-        if lapse_ns is None and timer_ns is None:
+        if lapse_ns is timer_ns is alarm_ns is None:
             self._fail(self.deadlock())
         if lapse_ns is None and self.now_ns >= patience_ns:
             self._fail(self.deadlock(f"no timer has ended it in {PATIENCE_NS // NS_PER_SECOND // 3600} hours"))
-        ends = [ns for ns in (lapse_ns, timer_ns, patience_ns if lapse_ns is None else None) if ns is not None]
-        self.clock.sleep_until(min(ends))
+        ends = (lapse_ns, timer_ns, alarm_ns, patience_ns if lapse_ns is None else None)
+        self.clock.sleep_until(min(ns for ns in ends if ns is not None))
         self.settle()
+        if self.signals.alarm_is_due(self.now_ns):
+            self.signal(self._main, SIGALRM)
         self.lapse()
+
+    def send_signal(self, guest: Guest, number: int) -> None:
+        self.signal(guest, number)
 
     def _fail(self, report: Deadlock) -> None:
         """Tell the program's own thread that nobody will ever run again."""
@@ -102,10 +108,12 @@ class Greenlets(Scheduler):
         super().forget(guest)
         del self._carriers[guest]
 
-    def wait(self, on: str, attempt: Attempt, until_ns: int | None = None, reason: str = "") -> bool:
+    def wait(
+        self, on: str, attempt: Attempt, until_ns: int | None = None, reason: str = "", judge: Judge | None = None
+    ) -> bool:  # fmt: skip
         if self.running not in self.guests:
             raise SystemExit  # it is being ended
-        return super().wait(on, attempt, until_ns, reason)
+        return super().wait(on, attempt, until_ns, reason, judge)
 
     def end_all(self) -> None:
         """End every guest but the program's own where it stands; its `finally` clauses run, and cannot wait."""

@@ -4,6 +4,10 @@
 when a socket that it is about wakes whoever sleeps on it (`_sleeping`), and lets other threads run meanwhile, or
 virtual time pass. If nothing can ever end the wait, `Deadlock` says who waits on what.
 
+**Signals.** A signal may end a call that waits (EINTR). Then the handlers run, and the call is made again, as Python
+does it (PEP 475): for what is left of the time if Python keeps the time, for the whole of it if the kernel does
+(SO_RCVTIMEO). The trace shows one call. `handle` at the end of whatever may wait runs those that came meanwhile.
+
 **Turns.** A thread's every call is a `step`: what was woken by the call before is done first, and another thread may
 be let before this one.
 
@@ -17,7 +21,7 @@ Not here: what the calls mean (the model), how their arguments are checked (sock
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from sys import _getframe
 from types import FrameType
 from typing import Any, Protocol
@@ -30,12 +34,12 @@ from ..values.constants import MSG_DONTWAIT, POLL_ALWAYS, SO_TYPE, SOCK_DGRAM, S
 from ..values.observation import Observation
 from ..values.results import Answer, Block, Done, Fail
 from ..waiting import sleeping
-from ..waiting.scheduling import Attempt, Deadlock
+from ..waiting.scheduling import Attempt, Broken, Deadlock, Interrupted, Judge, as_most
 from .arguments import FOREVER
 from .errors import raised
 from .greenlets import Clock, Greenlets
 
-_EAGAIN, _ENOTSOCK = 11, 88
+_EINTR, _EAGAIN, _ENOTSOCK = 4, 11, 88
 _SENDS = ("connect", "send", "sendto")
 _ROOM = "room in the send buffer"
 BUSY_CALLS = 20_000
@@ -247,23 +251,36 @@ class Kernel:
     def wait_for(
         self, on: str, attempt: Attempt, fds: Iterable[int], *, reason: str = "", events: int = 0,
         exclusive: bool = False, until_ns: int | None = None, line: CallEvent | None = None,
+        judge: Judge = as_most,
     ) -> bool:  # fmt: skip
         """The running thread waits in a call until `attempt` holds, or until a time; whether it held.
 
         It is asked again whenever one of `fds` wakes those who sleep on it for one of `events` (0 for all), the first
-        of them only if all are `exclusive`. `line` is what the trace is to say if none can ever hold.
+        of them only if all are `exclusive`. `line` is what the trace is to say if none can ever hold. A signal may end
+        it with `Interrupted`; `judge` says whether.
         """
         try:
-            with self._sleeping(attempt, fds, events, exclusive) as asked_again:
-                return self.guests.wait(on, asked_again, until_ns, reason)
+            with self._sleeping(attempt, fds, events, exclusive) as (asked_again, stand_last):
+
+                def judged(restarts: bool, again: bool) -> Broken:
+                    broken = judge(restarts, again)
+                    if broken is Broken.WAITS_ON:
+                        stand_last()
+                    return broken
+
+                return self.guests.wait(on, asked_again, until_ns, reason, judged)
         except Deadlock:
             if line is not None:
                 self.events.append(line)
             raise
 
     @contextmanager
-    def _sleeping(self, attempt: Attempt, fds: Iterable[int], events: int, exclusive: bool) -> Iterator[Attempt]:
-        """Sleep on files while the context lasts; yields the attempt that sleeps on if it does not hold."""
+    def _sleeping(
+        self, attempt: Attempt, fds: Iterable[int], events: int, exclusive: bool
+    ) -> Iterator[tuple[Attempt, Callable[[], None]]]:  # fmt: skip
+        """Sleep on files while the context lasts; yields the attempt that sleeps on if it does not hold, and what to do
+        when the call is made again: to sleep as one who has just come.
+        """
         guests = self.guests
         me = guests.running
         beds = self.host.beds(fds)
@@ -275,9 +292,13 @@ class Kernel:
                 beds.enter(sleeper)
             return held
 
+        def stand_last() -> None:
+            beds.leave(sleeper)
+            beds.enter(sleeper)
+
         beds.enter(sleeper)
         try:
-            yield asked_again
+            yield asked_again, stand_last
         finally:
             beds.leave(sleeper)
 
@@ -290,6 +311,7 @@ class Kernel:
             self.note_idle(call, -1)
             return ready
         line = self.take_out()
+        nothing, until_ns = ready, self.deadline(timeout_ns)
 
         def attempt() -> bool:
             nonlocal ready, line
@@ -299,13 +321,32 @@ class Kernel:
                 line = self.take_out()
             return found
 
-        held = self.wait_for(
-            _on(call, line), attempt, fds, reason="readiness", events=events, exclusive=call == "epoll_wait",
-            until_ns=self.deadline(timeout_ns), line=line,
-        )  # fmt: skip
-        return ready if held else self._asked(call, *args)
+        def wait() -> bool:
+            return self.wait_for(
+                _on(call, line), attempt, fds, reason="readiness", events=events, exclusive=call == "epoll_wait",
+                until_ns=until_ns, line=line,
+            )  # fmt: skip
 
-    def when_ready(self, call: str, fd: int, events: int, until_ns: int, then: Callable[[], bool]) -> bool:
+        while True:
+            try:
+                if not wait():
+                    ready = self._asked(call, *args)
+                break
+            except Interrupted:
+                self.guests.handle()
+                if self._is_past(until_ns):
+                    self.put(line, Done(nothing))
+                    return nothing
+                if attempt():
+                    break
+        self.guests.handle()
+        return ready
+
+    def _is_past(self, until_ns: int | None) -> bool:
+        """Whether handlers took so long that what is left of the time is less than nothing."""
+        return until_ns is not None and self.clock.now_ns > until_ns
+
+    def when_ready(self, call: str, fd: int, events: int, until_ns: int | None, then: Callable[[], bool]) -> bool:
         """Wait, without a line in the trace, until `fd` shows one of `events` and `then` holds, which does what `call`
         is about. False if the time has come before.
         """
@@ -314,26 +355,49 @@ class Kernel:
         def attempt() -> bool:
             return bool(self.quietly("poll", asked)) and then()
 
-        if attempt():
-            return True
-        if self.clock.now_ns >= until_ns:
+        def wait() -> bool:
+            on = f"{call}() on {self.host.names.get(fd)}"
+            return self.wait_for(on, attempt, [fd], events=events | POLL_ALWAYS, until_ns=until_ns)
+
+        held = attempt()
+        if not held and until_ns is not None and self.clock.now_ns >= until_ns:
             return False
-        on = f"{call}() on {self.host.names.get(fd)}"
-        return self.wait_for(on, attempt, [fd], events=events | POLL_ALWAYS, until_ns=until_ns)
+        while not held:
+            try:
+                held = wait()
+                break
+            except Interrupted:
+                self.guests.handle()
+                if self._is_past(until_ns):
+                    return False
+                held = attempt()
+        self.guests.handle()
+        return held
 
     def sleep(self, ns: int) -> None:
         """The running thread sleeps."""
-        if self.guests.alone:
+        if self.guests.alone and self.guests.signals.alarm is None:
             self.clock.sleep_until(self.clock.now_ns + ns)
-        else:
+            return
+        until_ns = self.clock.now_ns + ns
+        if not self.guests.alone:
             self.step()
-            self.guests.wait("sleep()", lambda: False, self.clock.now_ns + ns)
+        while True:
+            try:
+                self.guests.wait("sleep()", lambda: False, until_ns)
+                break
+            except Interrupted:
+                self.guests.handle()
+                if self.clock.now_ns >= until_ns:
+                    break
+        self.guests.handle()
 
     def until_unblocked(self, blocked: Block, call: str, fd: int, *args: Any) -> Answer:
         """Repeat a call that has just blocked until it answers or gives up, first at once, then whenever it may.
 
         At once, because a blocked call lets go of the socket, and what arrived meanwhile is processed then. The trace
-        shows one call, with the rules of all attempts.
+        shows one call, with the rules of all attempts. A connect that a signal has interrupted answers EINTR, and goes
+        on behind that.
         """
         line = self.take_out()
         answer: Answer = blocked
@@ -347,19 +411,47 @@ class Kernel:
                 return False
             return True
 
-        with self._hold(fd) as hold:
-            if attempt():
-                return answer
-            assert isinstance(answer, Block)
-            until_ns = self.host.gives_up_ns(fd, sends=call in _SENDS)
-            held = self.wait_for(
-                _on(call, line), attempt, [fd], reason=answer.on, until_ns=until_ns, line=line,
-                exclusive=call == "accept" or self._is_datagram(fd),
-            )  # fmt: skip
-            if not held:
-                answer = Fail(blocked.errno)
+        exclusive = call == "accept" or self._is_datagram(fd)
+        while True:
+            with self._hold(fd) as hold:
+                if attempt():
+                    break
+                assert isinstance(answer, Block)
+                until_ns = self.host.gives_up_ns(fd, sends=call in _SENDS)
+                with suppress(Interrupted):
+                    if not self.wait_for(
+                        _on(call, line), attempt, [fd], reason=answer.on, until_ns=until_ns, line=line,
+                        exclusive=exclusive, judge=self._judge(call, hold, until_ns),
+                    ):  # fmt: skip
+                        answer = Fail(blocked.errno)
+                        self.put(line, answer)
+                    break
+            self.guests.handle()
+            if call == "connect":
+                answer = Fail(_EINTR)
                 self.put(line, answer)
+                break
+        self.guests.handle()
         return answer
+
+    def _judge(self, call: str, hold: _Hold, until_ns: int | None) -> Judge:
+        """What a signal makes of a call that the kernel keeps the time of: if there is a time the call is never
+        restarted (signal(7)), and has the whole time once more if it is made again, but for connect, of which then only
+        the outcome is waited for.
+        """
+        me = self.guests.running
+
+        def judge(restarts: bool, again: bool) -> Broken:
+            if until_ns is not None and again:
+                me.until_ns = None if call == "connect" else self.host.gives_up_ns(hold.fd, sends=call in _SENDS)
+            return Broken.WAITS_ON if again or (restarts and until_ns is None) else Broken.EINTR
+
+        return judge
+
+    def _over(self, line: CallEvent | None, answer: Answer) -> Broken:
+        """A signal makes a call answer with what it has."""
+        self.put(line, answer)
+        return Broken.OVER
 
     def _is_datagram(self, fd: int) -> bool:
         return not self.guests.alone and self.quietly("getsockopt", fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM
@@ -373,6 +465,11 @@ class Kernel:
         taken = 0
         line: CallEvent | None = None
         shown: Answer = Done(0)
+
+        def answered(answer: Answer) -> Answer:
+            nonlocal shown
+            shown = answer
+            return answer
 
         def attempt() -> bool:
             nonlocal taken, line, shown
@@ -390,12 +487,24 @@ class Kernel:
                 if full:
                     return False
 
-        with self._hold(fd) as hold:
-            if not attempt():
+        while True:
+            with self._hold(fd) as hold:
+                if attempt():
+                    break
                 until_ns = self.host.gives_up_ns(fd, sends=True)
-                if not self.wait_for(_on(call, line), attempt, [fd], reason=_ROOM, until_ns=until_ns, line=line):
-                    shown = Done(taken) if taken else Fail(_EAGAIN)
-                    self.put(line, shown)
+                as_ever = self._judge(call, hold, until_ns)
+
+                def judge(restarts: bool, again: bool, as_ever: Judge = as_ever) -> Broken:
+                    return self._over(line, answered(Done(taken))) if taken else as_ever(restarts, again)
+
+                with suppress(Interrupted):
+                    if not self.wait_for(
+                        _on(call, line), attempt, [fd], reason=_ROOM, until_ns=until_ns, line=line, judge=judge
+                    ):  # fmt: skip
+                        self.put(line, answered(Done(taken) if taken else Fail(_EAGAIN)))
+                    break
+            self.guests.handle()
+        self.guests.handle()
         return shown
 
 

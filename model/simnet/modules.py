@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from types import FunctionType, ModuleType
 
-from ..guests.modules import make_threading
+from ..guests.modules import make_signal, make_threading
 from ..stdlib import fresh
 from .clock import make_time
 from .controlling import make_fcntl
@@ -43,6 +43,7 @@ def make_modules(kernel: Kernel) -> dict[str, ModuleType]:
         "time": time,
         "threading": threading,
         "queue": queue,
+        "signal": make_signal(kernel.guests),
     }
 
 

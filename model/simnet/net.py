@@ -40,7 +40,7 @@ from .kernel import Kernel
 from .modules import make_modules
 from .wire import SimWire
 
-_INSIDE = ("socket", "select", "selectors", "fcntl", "time", "threading", "queue", "trace", "world", "wire")
+_INSIDE = ("socket", "select", "selectors", "fcntl", "time", "threading", "queue", "signal", "trace", "world", "wire")
 
 
 class SimHost:
@@ -53,6 +53,7 @@ class SimHost:
     time: ModuleType
     threading: ModuleType
     queue: ModuleType
+    signal: ModuleType
 
     def _live_on(self, host: Host, world: World, trace: Trace, guests: Greenlets) -> None:
         self._host = host
@@ -60,7 +61,7 @@ class SimHost:
         modules = make_modules(self._kernel)
         self.socket, self.select, self.selectors = modules["socket"], modules["select"], modules["selectors"]
         self.fcntl, self.time = modules["fcntl"], modules["time"]
-        self.threading, self.queue = modules["threading"], modules["queue"]
+        self.threading, self.queue, self.signal = modules["threading"], modules["queue"], modules["signal"]
 
     @property
     def address(self) -> str:

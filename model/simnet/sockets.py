@@ -29,6 +29,7 @@ from ..values.constants import (
     AF_INET,
     IPPROTO_IP,
     MSG_DONTWAIT,
+    MSG_NOSIGNAL,
     POLLERR,
     POLLIN,
     POLLOUT,
@@ -41,6 +42,7 @@ from ..values.constants import (
     SOL_SOCKET,
 )
 from ..values.results import Answer, Block, Done, Fail
+from ..waiting.signals import SIGPIPE
 from .arguments import (
     FOREVER,
     INT_MAX,
@@ -57,7 +59,7 @@ from .errors import STRERROR, os_error, raised
 from .kernel import Kernel
 from .names import socket_address
 
-_EAGAIN, _EFAULT, _EINVAL, _ECONNRESET, _EISCONN, _EINPROGRESS = 11, 14, 22, 104, 106, 115
+_EINTR, _EAGAIN, _EFAULT, _EINVAL, _EPIPE, _ECONNRESET, _EISCONN, _EINPROGRESS = 4, 11, 14, 22, 32, 104, 106, 115
 _BACKLOG = 128
 _OPTION_MAX = 1024
 _FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC
@@ -139,7 +141,7 @@ class SimulatedSocket:
             sent = answer.value
             return sent
         if answer.__class__ is Fail:
-            raise self._refused("send", answer.errno)
+            raise self._refused("send", answer.errno, flags)
         sent = self._otherwise(answer, "send", data, flags)
         return sent
 
@@ -185,7 +187,7 @@ class SimulatedSocket:
             sent = answer.value
             return sent
         if answer.__class__ is Fail:
-            raise self._refused("sendto", answer.errno)
+            raise self._refused("sendto", answer.errno, flags)
         sent = self._otherwise(answer, "sendto", data, flags, address)
         return sent
 
@@ -279,10 +281,14 @@ class SimulatedSocket:
             answer = self._kernel.until_unblocked(answer, call, self._fd, *args)
         if isinstance(answer, Done):
             return answer.value
-        raise self._refused(call, answer.errno)
+        raise self._refused(call, answer.errno, *args[1:])
 
-    def _refused(self, call: str, errno: int) -> OSError:
-        """The exception of a call that failed. One that would have to wait is counted: it may be asked for ever."""
+    def _refused(self, call: str, errno: int, flags: int = 0, *_address: Any) -> OSError:
+        """The exception of a call that failed. One that would have to wait is counted: it may be asked for ever; one
+        that cannot be any more sends its own thread SIGPIPE.
+        """
+        if errno == _EPIPE and self._type == SOCK_STREAM and not flags & MSG_NOSIGNAL:
+            self._kernel.guests.signal_itself(SIGPIPE)
         if errno == _EAGAIN:
             self._kernel.note_idle(call, self._fd)
         return OSError(errno, STRERROR[errno])
@@ -313,9 +319,9 @@ class SimulatedSocket:
         if isinstance(answer, Done):
             return 0
         assert isinstance(answer, Fail)
-        if self._timeout_ns <= 0 or answer.errno != _EINPROGRESS:
+        if answer.errno != _EINTR and (self._timeout_ns <= 0 or answer.errno != _EINPROGRESS):
             return answer.errno
-        until_ns = kernel.clock.now_ns + whole_ms(self._timeout_ns)
+        until_ns = kernel.deadline(whole_ms(self._timeout_ns) if self._timeout_ns > 0 else FOREVER)
         line = kernel.take_out()
         errno = -1
 

@@ -11,7 +11,12 @@ Which of several runnable threads goes on is a named choice (`NEXT_THREAD`): a s
 If nobody can run, time passes until a timer fires or a wait runs out. If there is neither, nobody will ever run
 again: a deadlock, and it is told who waits on what and since when.
 
-Not here: what carries a thread, and how time passes (the subclasses); wait queues (sleeping.py).
+A signal that comes while its thread waits is put to the wait (`Broken`): the call may wait on as if nothing had been,
+be over with what it had, or end with EINTR. Then the program's first thread, which alone runs handlers, has its turn
+and makes the call again if they let it; any other makes it again on the spot.
+
+Not here: what carries a thread, and how time passes (the subclasses); wait queues (sleeping.py); what a process does
+with a signal (signals.py).
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ from ..choices import NEXT_THREAD, Policy
 from ..rules import Arrow, Machine
 from ..trace import CallEvent, Event
 from ..values.observation import Observation
+from .signals import Alarm, Handler, Signals
 
 MS = 1_000_000
 Attempt = Callable[[], bool]
@@ -49,7 +55,23 @@ class ThreadEvent(IntEnum):
     WAITS = 2
     WOKEN = 3
     LAPSES = 4
-    ENDS = 5
+    INTERRUPTED = 5
+    ENDS = 6
+
+
+class Broken(IntEnum):
+    """What a signal makes of a wait."""
+
+    WAITS_ON = 0
+    OVER = 1
+    """The call answers with what it has."""
+    EINTR = 2
+
+
+Judge = Callable[[bool, bool], Broken]
+"""What a signal makes of a wait, by whether its handler lets calls restart (SA_RESTART), and whether the thread would
+make the call again at once.
+"""
 
 
 THREAD = Machine("thread", "A guest thread", ThreadState, ThreadEvent)
@@ -59,6 +81,10 @@ _ALONE = "a program with one thread has no other to run; the random check makes 
 
 class Deadlock(RuntimeError):
     """Every thread waits, and nothing can end any of the waits. The text says who waits on what, and since when."""
+
+
+class Interrupted(Exception):
+    """A signal has ended the wait of the program's first thread: its handlers are to run (`Scheduler.handle`)."""
 
 
 class BusyLoop(RuntimeError):
@@ -86,6 +112,10 @@ class Guest:
     attempt: Attempt | None = None
     lapsed: bool = False
     """Whether its last wait ran out."""
+    judge: Judge | None = None
+    """What a signal makes of its wait; None: EINTR, unless the call would be made again at once."""
+    interrupted: bool = False
+    """Whether a signal ended its last wait."""
     turns: int = 0
     """How often it was chosen."""
     wakes: int = 0
@@ -106,7 +136,7 @@ def thread_yields(guest: Guest, now_ns: int) -> None:
 @THREAD.rule(on=E.WAITS, moves={S.RUNNING: S.WAITING}, cite="sched(7)", unconfirmed=_ALONE)
 def thread_waits(guest: Guest, now_ns: int) -> None:
     """The thread waits: for what a call blocks on, for a lock, or for time to pass."""
-    guest.since_ns, guest.lapsed = now_ns, False
+    guest.since_ns, guest.lapsed, guest.interrupted = now_ns, False, False
 
 
 @THREAD.rule(on=E.WOKEN, moves={S.WAITING: S.RUNNABLE}, cite="sched(7)", unconfirmed=_ALONE)
@@ -119,6 +149,12 @@ def thread_is_woken(guest: Guest, now_ns: int) -> None:
 def wait_runs_out(guest: Guest, now_ns: int) -> None:
     """The time is over before what the thread waited for has come."""
     guest.on, guest.attempt, guest.until_ns, guest.lapsed = "", None, None, True
+
+
+@THREAD.rule(on=E.INTERRUPTED, moves={S.WAITING: S.RUNNABLE}, cite="signal(7)", unconfirmed=_ALONE)
+def wait_is_interrupted(guest: Guest, now_ns: int) -> None:
+    """A signal has come before what the thread waited for, and its handler is to run."""
+    guest.on, guest.attempt, guest.until_ns, guest.interrupted = "", None, None, True
 
 
 @THREAD.rule(on=E.ENDS, moves={S.RUNNING: S.OVER}, cite="pthread_exit(3)", unconfirmed=_ALONE)
@@ -136,6 +172,7 @@ class Scheduler(ABC):
         while there never was a second thread.
         """
         self.trail: list[Arrow] = []
+        self.signals = Signals()
         main = Guest(1, lambda: "MainThread", S.RUNNING)
         self.guests = [main]
         self.running = main
@@ -162,18 +199,26 @@ class Scheduler(ABC):
 
     # ------------------------------------------------------------ what a thread does
 
-    def wait(self, on: str, attempt: Attempt, until_ns: int | None = None, reason: str = "") -> bool:
+    def wait(
+        self, on: str, attempt: Attempt, until_ns: int | None = None, reason: str = "", judge: Judge | None = None
+    ) -> bool:  # fmt: skip
         """The running thread waits until `attempt` holds or time is over; it was asked already, and did not hold.
 
-        Whether it held. Raises `Deadlock`, in the program's first thread, if that can never be.
+        Whether it held. Raises, in the program's first thread, `Interrupted` if a signal came first (see `judge`), and
+        `Deadlock` if nothing can ever come.
         """
         me = self.running
-        me.on, me.reason, me.attempt, me.until_ns = on, reason, attempt, until_ns
-        self._waits += 1
-        me.place = self._waits
+        me.on, me.reason, me.attempt, me.until_ns, me.judge = on, reason, attempt, until_ns, judge
+        self._stand_last(me)
         THREAD.fire(self.trail, E.WAITS, me, self.now_ns)
         self._go_on_elsewhere()
+        if me.interrupted:
+            raise Interrupted
         return not me.lapsed
+
+    def _stand_last(self, guest: Guest) -> None:
+        self._waits += 1
+        guest.place = self._waits
 
     def step(self, look: Callable[[], Seen]) -> None:
         """A thread is about to make a call: who was woken by the one before tries first, and then another may be let
@@ -184,6 +229,7 @@ class Scheduler(ABC):
         if sum(guest.state is S.RUNNABLE for guest in self.guests):
             THREAD.fire(self.trail, E.YIELDS, self.running, self.now_ns)
             self._go_on_elsewhere()
+        self.handle()
 
     def wake(self, guest: Guest) -> None:
         """Something that concerns a waiting thread has happened."""
@@ -204,6 +250,59 @@ class Scheduler(ABC):
         """Who waits, by name, and on what."""
         self.settle()
         return {guest.name(): guest.on for guest in self.guests if guest.state is S.WAITING}
+
+    # ------------------------------------------------------------ signals
+
+    @abstractmethod
+    def send_signal(self, guest: Guest, number: int) -> None:
+        """Send a thread a signal that has a handler; `signal` is what comes of it."""
+
+    def dispose(self, number: int, action: int | Handler) -> None:
+        """A signal runs a handler from now on, or does what SIG_DFL or SIG_IGN say. It lets no call restart."""
+        self.signals.dispose(number, action)
+
+    def let_restart(self, number: int, restarts: bool) -> None:
+        """A signal lets calls restart from now on, or not."""
+        self.signals.let_restart(number, restarts)
+
+    def set_alarm(self, after_ns: int, every_ns: int) -> None:
+        """Send SIGALRM after a time, and then every so often; 0 for never."""
+        self.signals.alarm = Alarm(self.now_ns + after_ns, every_ns) if after_ns else None
+
+    def alarm_left(self) -> tuple[int, int]:
+        """What is left until SIGALRM, and how often it then comes; 0 for never."""
+        alarm = self.signals.alarm
+        return (0, 0) if alarm is None else (alarm.at_ns - self.now_ns, alarm.every_ns)
+
+    def signal(self, guest: Guest, number: int) -> None:
+        """A thread is given a signal: its handler is to run, and if the thread waits, that may end its wait."""
+        self.signals.tripped.add(number)
+        self.disturb(guest, number)
+
+    def disturb(self, guest: Guest, number: int) -> None:
+        """A signal comes to a thread that may be waiting."""
+        if guest.state is not S.WAITING:
+            return
+        again = guest is not self.guests[0]
+        restarts = number in self.signals.restarting
+        broken = guest.judge(restarts, again) if guest.judge is not None else as_most(restarts, again)
+        if broken is Broken.EINTR:
+            THREAD.fire(self.trail, E.INTERRUPTED, guest, self.now_ns)
+        elif broken is Broken.OVER:
+            THREAD.fire(self.trail, E.WOKEN, guest, self.now_ns)
+        else:
+            self._stand_last(guest)
+
+    def signal_itself(self, number: int) -> None:
+        """A call sends the thread that makes it a signal."""
+        if number in self.signals.handlers:
+            self.signal(self.running, number)
+            self.handle()
+
+    def handle(self) -> None:
+        """Run the handlers of the signals that have come, if the program's first thread runs: no other ever does."""
+        if self.signals.tripped and self.running is self.guests[0]:
+            self.signals.handle()
 
     # ------------------------------------------------------------ what a scheduler does
 
@@ -280,6 +379,11 @@ class Scheduler(ABC):
             f"at {_seconds(self.now_ns)} {self.running.name()} was told {times:,} times, last by {what}, that there is "
             f"nothing to do yet, and does not let time pass: wait with select, poll, a time-out or sleep{meanwhile}"
         )
+
+
+def as_most(restarts: bool, again: bool) -> Broken:
+    """The judgement of a call that no signal lets restart, and that is made again for what is left of its time."""
+    return Broken.WAITS_ON if again else Broken.EINTR
 
 
 def _told(guest: Guest) -> str:
