@@ -324,10 +324,12 @@ def recv_on_listener(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     when=lambda tcb, wanted, flags, host: flags & MSG_PEEK and tcb.readable_bytes > 0, cite="recv(2), MSG_PEEK",
 )  # fmt: skip
 def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
-    """MSG_PEEK: the bytes are given and stay where they are."""
+    """MSG_PEEK: the bytes are given and stay where they are.
+    But the acknowledgement that reading them would send goes out now (tcp_cleanup_rbuf)."""
     data = memory.peek_received(tcb, wanted)
     if host.profile.tunes_receive_buffers:
         note_read(tcb, host)
+    _clean_up(tcb, len(data), host)
     return Done(bytes(len(data)) if flags & MSG_TRUNC else data)
 
 
@@ -376,10 +378,15 @@ def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
 
 def _take(tcb: Tcb, wanted: int, host: Host) -> bytes:
     data = memory.take_received(tcb, wanted, host)
+    _clean_up(tcb, len(data), host)
+    return data
+
+
+def _clean_up(tcb: Tcb, count: int, host: Host) -> None:
+    """Bytes were read, or looked at: that may be worth an acknowledgement (`tcp_cleanup_rbuf`)."""
     if is_half_full(tcb) and 2 * tcb.receive_window <= tcb.window_clamp and not tcb.read_shut:
         tcb.quick = 0
-    TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, len(data), host)
-    return data
+    TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, count, host)
 
 
 @TCP.rule(
@@ -388,7 +395,8 @@ def _take(tcb: Tcb, wanted: int, host: Host) -> bytes:
 )  # fmt: skip
 def recv_finds_end(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """The peer has closed its direction and everything was read: end of file, an empty result."""
-    memory.take_received(tcb, 1, host)
+    if not flags & MSG_PEEK:
+        memory.take_received(tcb, 1, host)
     TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, 0, host)
     return Done(b"")
 

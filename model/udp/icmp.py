@@ -43,7 +43,7 @@ def nobody_asked_what_fits(udp: UdpSocket, message: IcmpMessage, host: Host) -> 
 
 @UDP.rule(
     on=UdpEvent.ICMP_ERROR, stays=READY, when=lambda udp, message, host: udp.hears_errors,
-    cite="ip(7), IP_RECVERR; __udp4_lib_err", unconfirmed=_ON_LOOPBACK,
+    cite="ip(7), IP_RECVERR; __udp4_lib_err",
 )  # fmt: skip
 def every_error_is_told(udp: UdpSocket, message: IcmpMessage, host: Host) -> None:
     """The program wants to hear of every error, even if it is not connected: it is pending, and a report waits."""
