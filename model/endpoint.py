@@ -27,6 +27,7 @@ import attrs
 
 from .values.addresses import UNNAMED, Address
 from .values.constants import IP_PMTUDISC_WANT
+from .values.messages import Report
 
 
 class Life(IntEnum):
@@ -36,6 +37,13 @@ class Life(IntEnum):
     CONNECTING = 2
     CONNECTED = 3
     DISCONNECTING = 4
+
+
+class Reports(IntEnum):
+    """Whether reports of errors wait to be read (errorqueue.py)."""
+
+    NONE = 0
+    WAIT = 1
 
 
 @attrs.define(eq=False)
@@ -66,8 +74,11 @@ class Endpoint:
     """An error of the network that may pass: told only if nothing gets through in the end, or if SO_ERROR is asked."""
     hears_errors: bool = False
     """Whether the program wants to hear of every error of the network (IP_RECVERR)."""
-    error_queue: int = 0
-    """How many reports of such errors wait to be read with MSG_ERRQUEUE, which is not modelled; poll sees them."""
+    reporting: Reports = Reports.NONE
+    reports: deque[Report] = attrs.Factory(deque)
+    """Reports of errors that wait to be read with MSG_ERRQUEUE, the oldest first."""
+    rmem: int = 0
+    """Memory charged to the receive buffer, in bytes (`sk_rmem_alloc`)."""
     path_discovery: int = IP_PMTUDISC_WANT
     """What the program makes of a path that takes less than the interface (IP_MTU_DISCOVER)."""
     read_shut: bool = False

@@ -5,8 +5,10 @@ Importing this module imports every file that declares rules, so whoever reads t
 
 from __future__ import annotations
 
+from . import errorqueue
+from .errorqueue import ERROR_QUEUE
 from .rules import Machine, Rule, View
-from .sockets import options
+from .sockets import messages, options
 from .sockets.descriptors import DESCRIPTOR
 from .sockets.life import SOCKET
 from .tcp import (
@@ -35,12 +37,12 @@ from .waiting import epoll, scheduling
 from .waiting.interest import EPOLL
 from .waiting.scheduling import THREAD
 
-MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, SOCKET, UDP, DESCRIPTOR, EPOLL, THREAD)
+MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, SOCKET, UDP, ERROR_QUEUE, DESCRIPTOR, EPOLL, THREAD)
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (
-    options, calls, handshake, requests, paws, acceptance, acknowledging, recovery, timeouts, text, ecn, answering,
-    resting, timers, keepalive, icmp, udp_assembling, udp_calls, udp_icmp, epoll, scheduling,
+    options, messages, errorqueue, calls, handshake, requests, paws, acceptance, acknowledging, recovery, timeouts,
+    text, ecn, answering, resting, timers, keepalive, icmp, udp_assembling, udp_calls, udp_icmp, epoll, scheduling,
 )  # fmt: skip
 """The modules whose import declares rules."""
 

@@ -8,7 +8,9 @@ The module differs from the real one where the two arms shall offer the same:
 
 - the default timeout belongs to the net, not to the process;
 - no IPv6: `has_ipv6` is false and `getaddrinfo` answers with IPv4 addresses unless asked for others;
-- `sendmsg`, `recvmsg` and their kin are absent, as on a system without them, and `sendfile` sends piece by piece.
+- `sendmsg_afalg` is absent, as on a system without it, and `sendfile` sends piece by piece.
+
+With MSG_TRUNC the kernel counts more bytes than it gives; the trace shows zeros for what was not given.
 
 Not here: select and poll (selecting.py), ioctl and fcntl (controlling.py).
 """
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import _socket
 import time
+from collections.abc import Iterator
 from operator import index
 from types import ModuleType
 from typing import Any, ClassVar, NoReturn
@@ -123,25 +126,66 @@ class RecordingSocket(_socket.socket):
     def recv(self, *args: Any) -> Any:
         if args and args[0] == 0:  # the original does not ask the kernel then either
             return super().recv(*args)
-        return self._ask("recv", _size_and_flags, super().recv, *args)
+        return self._ask(
+            "recv", _size_and_flags, super().recv, *args, shown=lambda data: self._given(data, len(data), *args)
+        )
 
     def recvfrom(self, *args: Any) -> Any:
-        return self._ask("recvfrom", _size_and_flags, super().recvfrom, *args)
+        return self._ask(
+            "recvfrom",
+            _size_and_flags,
+            super().recvfrom,
+            *args,
+            shown=lambda got: (self._given(got[0], len(got[0]), *args), got[1]),
+        )
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
         if nbytes == 0 and _size_of(buffer) == 0:
             return super().recv_into(buffer, nbytes, flags)
         return self._ask(
-            "recv", _room_and_flags, super().recv_into, buffer, nbytes, flags, shown=lambda n: _head(buffer, n)
-        )
+            "recv", _room_and_flags, super().recv_into, buffer, nbytes, flags,
+            shown=lambda n: self._given(_head([buffer], n), n, nbytes or _size_of(buffer), flags),
+        )  # fmt: skip
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> Any:
         return self._ask(
             "recvfrom", _room_and_flags, super().recvfrom_into, buffer, nbytes, flags,
-            shown=lambda got: (_head(buffer, got[0]), got[1]),
+            shown=lambda got: (
+                self._given(_head([buffer], got[0]), got[0], nbytes or _size_of(buffer), flags), got[1]
+            ),
         )  # fmt: skip
 
-    sendmsg = recvmsg = recvmsg_into = sendmsg_afalg = _Absent()
+    def sendmsg(self, buffers: Any, ancdata: Any = (), *flags_and_address: Any) -> Any:
+        return self._ask(
+            "sendmsg", _message, super().sendmsg, _Once(buffers), _Once(ancdata), *flags_and_address
+        )  # fmt: skip
+
+    def recvmsg(self, *args: Any) -> Any:
+        return self._ask(
+            "recvmsg", _size_room_and_flags, super().recvmsg, *args,
+            shown=lambda got: (self._given(got[0], len(got[0]), args[0], *args[2:]), *got[1:]),
+        )  # fmt: skip
+
+    def recvmsg_into(self, buffers: Any, *args: Any) -> Any:
+        once = _Once(buffers)
+
+        def shown(got: Any) -> Any:
+            data = self._given(_head(once.items, got[0]), got[0], once.size, *args[1:])
+            return (data[: once.size], *got[1:])
+
+        return self._ask(
+            "recvmsg", lambda _, *more: _size_room_and_flags(once.size, *more), super().recvmsg_into, once, *args,
+            shown=shown,
+        )  # fmt: skip
+
+    def _given(self, data: bytes, counted: int, size: int, flags: int = 0) -> bytes:
+        """What a call with room for `size` bytes gave, as the trace shows it."""
+        if not flags & _socket.MSG_TRUNC:
+            return data
+        none = self.type == _socket.SOCK_STREAM and not flags & _socket.MSG_ERRQUEUE
+        return (b"" if none else data[:size]).ljust(counted, b"\0")
+
+    sendmsg_afalg = _Absent()
 
     # Connecting -------------------------------------------------------------------------------------------------------
 
@@ -233,6 +277,35 @@ def _data_flags_and_address(data: Any, *flags_and_address: Any) -> tuple[bytes, 
     return (*_data_and_flags(data, *flags), shown_address(address))
 
 
+class _Once:
+    """An iterable of which one knows afterwards what was in it."""
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+        self.items: list[Any] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        self.items = list(self.given)
+        return iter(self.items)
+
+    @property
+    def size(self) -> int:
+        """The bytes of buffers that were in it."""
+        return sum(map(_size_of, self.items))
+
+
+def _message(
+    buffers: _Once, ancillary: _Once, flags: int = 0, address: Address = None, /
+) -> tuple[bytes, int, Address, list[tuple[int, int, bytes]]]:
+    data = b"".join(bytes(memoryview(part)) for part in buffers.items)
+    extra = [(int(level), int(kind), bytes(memoryview(more))) for level, kind, more in ancillary.items]
+    return data, int(flags), None if address is None else shown_address(address), extra
+
+
+def _size_room_and_flags(size: Any, room: int = 0, flags: int = 0, /) -> tuple[int, int, int]:
+    return index(size), int(flags), int(room)
+
+
 def _size_and_flags(size: Any, flags: int = 0, /) -> tuple[int, int]:
     return index(size), int(flags)
 
@@ -257,8 +330,9 @@ def _size_of(buffer: Any) -> int:
         return -1
 
 
-def _head(buffer: Any, size: int) -> bytes:
-    return bytes(memoryview(buffer).cast("B")[:size])
+def _head(buffers: list[Any], size: int) -> bytes:
+    """The first bytes of what some buffers hold."""
+    return b"".join(bytes(memoryview(buffer)) for buffer in buffers)[:size]
 
 
 # The module -----------------------------------------------------------------------------------------------------------

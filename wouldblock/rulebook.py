@@ -29,6 +29,7 @@ COMMITTED = Path(__file__).parent.parent / "docs" / "diagrams" / "confirmations.
 _IN_THE_WORDS_OF_TCP = {
     "listen": "PASSIVE_OPEN", "connect": "ACTIVE_OPEN", "connect_ex": "ACTIVE_OPEN", "recv": "RECEIVE",
     "recvfrom": "RECEIVE", "sendto": "SEND", "shutdown": "SHUT*", "select": "POLL",
+    "recvmsg": "RECEIVE|READ_REPORT", "sendmsg": "SEND|ANCILLARY",
     "epoll_create": "EPOLL_CREATE", "epoll_create1": "EPOLL_CREATE", "epoll_ctl": "CHECK|ADD|DELETE|MODIFY|OTHER",
     "epoll_wait": "EPOLL_WAIT|REPORT|LOOK|WAKE",
     "ioctl": "FIONREAD|TIOCOUTQ|SIOCOUTQNSD",

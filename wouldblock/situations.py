@@ -3,7 +3,7 @@
 A situation is a function of the net that returns the socket it is about. Its documentation says what it is, in the
 words of the table (readiness.py).
 
-Not here: urgent data, error queues (neither is modelled), IPv6.
+Not here: urgent data, IPv6 (neither is modelled).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 Situation = Callable[[Any], Any]
 HERE, NOBODY = ("127.0.0.1", 7000), ("127.0.0.1", 9)
 SITUATIONS: dict[str, Situation] = {}
+_RECVERR = 11
+"""IP_RECVERR, which Python has no name for before 3.14."""
 
 
 def situation(function: Situation) -> Situation:
@@ -280,6 +282,16 @@ def reset_with_bytes(net: Any) -> Any:
     return client
 
 
+@situation
+def refused_and_asking(net: Any) -> Any:
+    """refused, with IP_RECVERR, SO_ERROR read (a reset leaves no report)"""
+    sock = _stream(net)
+    sock.setsockopt(net.socket.SOL_IP, _RECVERR, 1)
+    sock.connect_ex(NOBODY)
+    sock.getsockopt(net.socket.SOL_SOCKET, net.socket.SO_ERROR)
+    return sock
+
+
 # ---------------------------------------------------------------- datagrams
 
 
@@ -319,6 +331,63 @@ def udp_refused(net: Any) -> Any:
     sock = _datagrams(net)
     sock.connect(NOBODY)
     sock.send(b"x")
+    return sock
+
+
+def _reported(net: Any) -> Any:
+    sock = _datagrams(net)
+    sock.setsockopt(net.socket.SOL_IP, _RECVERR, 1)
+    sock.sendto(b"x", NOBODY)
+    return sock
+
+
+@situation
+def udp_error_reported(net: Any) -> Any:
+    """UDP, with IP_RECVERR, and a datagram found nobody"""
+    return _reported(net)
+
+
+@situation
+def udp_error_reported_and_taken(net: Any) -> Any:
+    """UDP, with IP_RECVERR, a datagram found nobody, SO_ERROR read"""
+    sock = _reported(net)
+    sock.getsockopt(net.socket.SOL_SOCKET, net.socket.SO_ERROR)
+    return sock
+
+
+@situation
+def udp_report_read(net: Any) -> Any:
+    """UDP, with IP_RECVERR, a datagram found nobody, its report read"""
+    sock = _reported(net)
+    sock.recvmsg(1, 0, net.socket.MSG_ERRQUEUE)
+    return sock
+
+
+@situation
+def udp_first_report_read(net: Any) -> Any:
+    """UDP, with IP_RECVERR, two datagrams found nobody, the first report read"""
+    sock = _reported(net)
+    sock.getsockopt(net.socket.SOL_SOCKET, net.socket.SO_ERROR)
+    sock.sendto(b"y", NOBODY)
+    sock.recvmsg(1, 0, net.socket.MSG_ERRQUEUE)
+    return sock
+
+
+@situation
+def udp_report_forgotten(net: Any) -> Any:
+    """UDP, a datagram found nobody, IP_RECVERR taken back"""
+    sock = _reported(net)
+    sock.setsockopt(net.socket.SOL_IP, _RECVERR, 0)
+    return sock
+
+
+@situation
+def udp_too_long_reported(net: Any) -> Any:
+    """UDP, with IP_RECVERR, and a datagram was too long to leave (EMSGSIZE)"""
+    sock = _datagrams(net)
+    sock.setsockopt(net.socket.SOL_IP, _RECVERR, 1)
+    with contextlib.suppress(OSError):
+        sock.sendto(bytes(65_508), HERE)
     return sock
 
 

@@ -87,6 +87,10 @@ def _arguments(event: CallEvent) -> list[str]:
             return [show(data), *_flags(flags)]
         case "sendto", (data, flags, address):
             return [show(data), *_flags(flags), _value(address)]
+        case "sendmsg", (data, flags, address, ancillary):
+            return [f"[{show(data)}]", show(ancillary), *_flags(flags), *([] if address is None else [_value(address)])]
+        case "recvmsg", (size, flags, room):
+            return [show(size), *([show(room)] if room or flags else []), *_flags(flags)]
         case "shutdown", (how,):
             return [_SHUT.get(how, str(how))]
         case "getsockopt", (level, option):
@@ -132,6 +136,10 @@ def answer_text(event: CallEvent) -> str:
             return f"{who} from {_value(address)}"
         case "recvfrom", (data, address):
             return f"{show(data)} from {_value(address)}"
+        case "recvmsg", (data, ancillary, flags, address):
+            told = [f"ancillary data {show(ancillary)}"] if ancillary else []
+            told += _flags(flags) + ([] if address is None else [f"from {_value(address)}"])
+            return ", ".join([show(data), *told])
     return "ok" if value is None else _value(value)
 
 

@@ -19,5 +19,5 @@ standard library's own Python source (model/stdlib.py) over a simulated `_socket
 Answers of the model are values; this room turns `Fail` into the `OSError` a program sees, and `Block` into virtual
 time that passes.
 
-Not here: threads, epoll, IPv6, Unix sockets, `sendmsg`, `dup`, further hosts.
+Not here: threads, epoll, IPv6, Unix sockets, `dup`, further hosts.
 """

@@ -40,7 +40,7 @@ from .errors import raised
 from .greenlets import Clock, Greenlets
 
 _EINTR, _EAGAIN, _ENOTSOCK = 4, 11, 88
-_SENDS = ("connect", "send", "sendto")
+_SENDS = ("connect", "send", "sendto", "sendmsg")
 _ROOM = "room in the send buffer"
 BUSY_CALLS = 20_000
 """So often may calls say that there is nothing to do yet, one behind the other, while no virtual time passes."""

@@ -1,7 +1,7 @@
 """`_socket`: the module that the standard library's `socket.py` stands on, made anew for each net.
 
 `socket.py` exports whatever public name it finds here, so the module carries what it should and nothing else. A name
-that is absent (`sendmsg`, `CMSG_LEN`, `if_nameindex`) is absent from the simulated `socket` as well, as on a system
+that is absent (`sendmsg_afalg`, `if_nameindex`) is absent from the simulated `socket` as well, as on a system
 without it; a name that programs call and that is not modelled is there and says so.
 
 `adopt` puts right the few methods of `socket.socket` that would go round `_socket` to the real system: descriptors of
@@ -22,6 +22,7 @@ from .arguments import FOREVER, c_int, socket_timeout_ns
 from .constants import SOCKET
 from .errors import gaierror, herror, raised
 from .kernel import Kernel
+from .messages import CMSG_LEN, CMSG_SPACE
 from .sockets import SimulatedSocket
 
 _EOPNOTSUPP = 95
@@ -102,7 +103,7 @@ def make_socket_module(kernel: Kernel) -> ModuleType:
     functions = (
         close, getdefaulttimeout, setdefaulttimeout, dup, socketpair, htons, htonl, ntohs, ntohl, names.getaddrinfo,
         names.gethostbyname, names.gethostbyaddr, names.gethostname, names.inet_aton, names.inet_ntoa,
-        names.inet_pton, names.inet_ntop,
+        names.inet_pton, names.inet_ntop, CMSG_LEN, CMSG_SPACE,
     )  # fmt: skip
     module = ModuleType("_socket", "The simulated stand-in for the module below the standard library's socket.")
     module.__dict__.update(

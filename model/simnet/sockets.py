@@ -15,7 +15,10 @@ arguments, one call on the host, hand out the value. Everything else is behind `
 A socket that is dropped without close() is closed, with a ResourceWarning, as the original is. `home` is the kernel
 of the net that the class belongs to: each net makes a class of its own (lowlevel.py).
 
-Not here: sendmsg, recvmsg, share, ioctl (absent, as on systems that lack them), Unix and IPv6 addresses.
+With MSG_TRUNC more bytes may be counted than are given. What the original then has in their place is whatever was
+there; here it is zeros.
+
+Not here: sendmsg_afalg, share, ioctl (absent, as on systems that lack them), Unix and IPv6 addresses.
 """
 
 from __future__ import annotations
@@ -29,7 +32,9 @@ from ..values.constants import (
     AF_INET,
     IPPROTO_IP,
     MSG_DONTWAIT,
+    MSG_ERRQUEUE,
     MSG_NOSIGNAL,
+    MSG_TRUNC,
     POLLERR,
     POLLIN,
     POLLOUT,
@@ -50,6 +55,7 @@ from .arguments import (
     as_bytes,
     buffer_size,
     c_int,
+    c_ssize_t,
     exact_c_int,
     socket_timeout_ns,
     whole_ms,
@@ -57,12 +63,15 @@ from .arguments import (
 )
 from .errors import STRERROR, os_error, raised
 from .kernel import Kernel
+from .messages import items, joined, room, scatter, writable
 from .names import socket_address
 
 _EINTR, _EAGAIN, _EFAULT, _EINVAL, _EPIPE, _ECONNRESET, _EISCONN, _EINPROGRESS = 4, 11, 14, 22, 32, 104, 106, 115
 _BACKLOG = 128
 _OPTION_MAX = 1024
 _FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC
+Message = tuple[bytes, list[Any], int, Any]
+"""What recvmsg gives: bytes, ancillary data, flags, address."""
 
 
 class SimulatedSocket:
@@ -219,7 +228,7 @@ class SimulatedSocket:
         if size > view.nbytes:
             raise ValueError("buffer too small for requested bytes")
         data = self.recv(size, flags)
-        view[: len(data)] = data
+        scatter(self._written(data, size, flags), [view])
         return len(data)
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
@@ -229,8 +238,52 @@ class SimulatedSocket:
         if size > view.nbytes:
             raise ValueError("nbytes is greater than the length of the buffer")
         data, address = self.recvfrom(size, flags)
-        view[: len(data)] = data
+        scatter(self._written(data, size, flags), [view])
         return len(data), address
+
+    def _written(self, data: bytes, size: int, flags: int) -> bytes:
+        """Of what was received the bytes that are given: with MSG_TRUNC a stream gives none of them."""
+        none = flags & MSG_TRUNC and self._type == SOCK_STREAM and not flags & MSG_ERRQUEUE
+        return b"" if none else data[:size]
+
+    def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        """Send the bytes of several buffers as one message; how many were taken comes back."""
+        flags = c_int(flags)
+        to = None if address is None else socket_address(address, "sendmsg")
+        return int(self._send_message(joined(buffers), flags, to, items(ancdata)))
+
+    def _send_message(self, *args: Any) -> Any:
+        if not self._kernel.guests.alone:
+            self._kernel.step()
+        if self._timeout_ns:
+            return self._send_waiting("sendmsg", *args)
+        return self._otherwise(self._call("sendmsg", self._fd, *args), "sendmsg", *args)
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Message:
+        """Receive a message of at most `bufsize` bytes: its bytes, ancillary data of at most `ancbufsize` bytes, flags,
+        and the sender's address.
+        """
+        bufsize, ancbufsize, flags = c_ssize_t(bufsize), c_ssize_t(ancbufsize), c_int(flags)
+        if bufsize < 0:
+            raise ValueError("negative buffer size in recvmsg()")
+        data, *rest = self._receive_message(bufsize, flags, room(ancbufsize))
+        return data[:bufsize], *rest
+
+    def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0, /) -> tuple[int, list[Any], int, Any]:
+        """Receive a message into several writable buffers; how many bytes came stands in place of them."""
+        ancbufsize, flags = c_ssize_t(ancbufsize), c_int(flags)
+        views = writable(buffers)
+        size = sum(view.nbytes for view in views)
+        data, *rest = self._receive_message(size, flags, room(ancbufsize))
+        scatter(self._written(data, size, flags), views)
+        return len(data), *rest
+
+    def _receive_message(self, *args: Any) -> Any:
+        if not self._kernel.guests.alone:
+            self._kernel.step()
+        if self._timeout_ns > 0:
+            return self._when(POLLIN, "recvmsg", *args)
+        return self._otherwise(self._call("recvmsg", self._fd, *args), "recvmsg", *args)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send all bytes, waiting where the socket may; the timeout is for the whole."""

@@ -43,6 +43,7 @@ class LifeEvent(IntEnum):
     GETPEERNAME = 4
     GETSOCKOPT = 5
     SETSOCKOPT = 6
+    ANCILLARY = 7
 
 
 SOCKET = Machine("socket", "Life of a TCP socket: connect in progress", Life, LifeEvent, field="life")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..endpoint import Endpoint
+from ..errorqueue import ERROR_QUEUE, QueueEvent
 from ..profiles import MS, SECOND
 from ..tcp import keepalive
 from ..tcp.algorithms import ALGORITHMS, set_algorithm
@@ -26,7 +27,6 @@ from ..tcp.output import push_pending
 from ..tcp.windows import clamp_window, space_from_window
 from ..udp import paths
 from ..udp.machine import UDP, UdpEvent, UdpSocket, UdpState
-from ..udp.memory import forget_reports
 from ..values.constants import (
     AF_INET,
     IP_MTU,
@@ -100,6 +100,8 @@ class Option:
     udp_only: bool = False
     size: int = 4
     """Bytes that a value has; `set` is given them if they are no int."""
+    of_ip: bool = False
+    """Whether a single byte is a value too, and nothing is zero, as for the options of IP (`do_ip_setsockopt`)."""
 
     def takes(self, value: int, end: Endpoint) -> bool:
         """Whether `value` lies in the option's range."""
@@ -244,7 +246,7 @@ def _set_user_timeout(tcb: Tcb, value: int, host: Host) -> None:
     tcb.user_timeout_ns = value * MS
 
 
-_INT_MAX = (1 << 31) - 1
+_INT, _INT_MAX = 4, (1 << 31) - 1
 HEADERS = 40
 """IPv4 and TCP without options, in bytes."""
 _NAME_MAX = 16
@@ -268,9 +270,7 @@ def _set_path_discovery(end: Endpoint, value: int, host: Host) -> None:
 def _set_hears_errors(end: Endpoint, value: int, host: Host) -> None:
     end.hears_errors = bool(value)
     if not value:
-        end.error_queue = 0
-        if isinstance(end, UdpSocket):
-            forget_reports(end)
+        ERROR_QUEUE.offer(host.trail, QueueEvent.FORGET_REPORTS, end, host)
 
 
 def _carries(end: Endpoint, host: Host) -> int:
@@ -405,10 +405,10 @@ OPTIONS: dict[tuple[int, int], Option] = {
         "TCP_CONGESTION", _algorithm, lambda t, name, h: set_algorithm(t, name), True, names=ALGORITHMS
     ),
     (IPPROTO_IP, IP_MTU_DISCOVER): Option(
-        "IP_MTU_DISCOVER", lambda e, h: e.path_discovery, _set_path_discovery, False, 0, IP_PMTUDISC_OMIT
+        "IP_MTU_DISCOVER", lambda e, h: e.path_discovery, _set_path_discovery, False, 0, IP_PMTUDISC_OMIT, of_ip=True
     ),
-    (IPPROTO_IP, IP_RECVERR): Option("IP_RECVERR", lambda e, h: int(e.hears_errors), _set_hears_errors),
-    (IPPROTO_IP, IP_MTU): Option("IP_MTU", _carries),
+    (IPPROTO_IP, IP_RECVERR): Option("IP_RECVERR", lambda e, h: int(e.hears_errors), _set_hears_errors, of_ip=True),
+    (IPPROTO_IP, IP_MTU): Option("IP_MTU", _carries, of_ip=True),
     (IPPROTO_TCP, TCP_INFO): Option("TCP_INFO", _tcp_info, tcp_only=True),
 }
 
@@ -457,7 +457,7 @@ def option_of_other_protocol(end: Endpoint, option: Option, buflen: int, host: H
 )
 def pending_error_is_read(end: Endpoint, option: Option, buflen: int, host: Host) -> Answer:
     """The pending error, or 0; it is thereby reported, and gone."""
-    return _shaped(option.get(end, host), buflen)
+    return _shaped(option, end, buflen, host)
 
 
 @SOCKET.rule(
@@ -472,11 +472,16 @@ def mtu_without_path(end: Endpoint, option: Option, buflen: int, host: Host) -> 
 @SOCKET.rule(on=LifeEvent.GETSOCKOPT, stays=ANY_LIFE, cite="getsockopt(2); socket(7); tcp(7)")
 def option_is_read(end: Endpoint, option: Option, buflen: int, host: Host) -> Answer:
     """The option's present value; for a buffer size what was granted, which is not what was asked for."""
-    return _shaped(option.get(end, host), buflen)
+    return _shaped(option, end, buflen, host)
 
 
-def _shaped(value: int | bytes, buflen: int) -> Done:
-    """The value in the form asked for: an int for `buflen` 0, else at most so many bytes."""
+def _shaped(option: Option, end: Endpoint, buflen: int, host: Host) -> Done:
+    """The value in the form asked for: an int for `buflen` 0, else at most so many bytes. Options of IP whose value is
+    that of one byte are one byte then, if there is no room for an int (`do_ip_getsockopt`).
+    """
+    value = option.get(end, host)
+    if option.of_ip and isinstance(value, int) and 0 <= value < 1 << 8 and 0 < buflen < option.size:
+        buflen = 1
     if isinstance(value, bytes):
         return Done(value[:buflen] if buflen else int.from_bytes(value[:4], "little", signed=True))
     return Done(value.to_bytes(4, "little", signed=True)[:buflen] if buflen else value)
@@ -492,7 +497,7 @@ def option_is_not_for_this_protocol(end: Endpoint, option: Option, value: int | 
     on=LifeEvent.SETSOCKOPT,
     stays=ANY_LIFE,
     when=lambda end, option, value, host: (
-        (4 if isinstance(value, int) else len(value)) < (1 if option.names else option.size)
+        (4 if isinstance(value, int) else len(value)) < (0 if option.of_ip else 1 if option.names else option.size)
     ),
     cite="setsockopt(2), EINVAL",
 )
@@ -561,7 +566,9 @@ def _signed(value: int) -> int:
 
 
 def _number(value: int | bytes) -> int:
-    return value if isinstance(value, int) else int.from_bytes(value[:4], "little", signed=True)
+    if isinstance(value, int):
+        return value
+    return int.from_bytes(value[:4], "little", signed=True) if len(value) >= _INT else int.from_bytes(value[:1])
 
 
 def _name(value: int | bytes) -> str:

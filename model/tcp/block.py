@@ -272,8 +272,6 @@ class Tcb(Endpoint):
     snd_scale: int = 0
     advertised_mss: int = 0
     received: deque[InBuffer] = attrs.Factory(deque)
-    rmem: int = 0
-    """Memory charged to the receive buffer, in bytes (`sk_rmem_alloc`)."""
     reserved: int = 0
     """Memory that is reserved and charged to neither buffer, in bytes (`sk_forward_alloc`; reserve.py)."""
     fin_received: bool = False

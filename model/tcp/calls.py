@@ -14,10 +14,12 @@ SO_LINGER.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..endpoint import Life
-from ..values.constants import MSG_DONTWAIT, MSG_MORE, MSG_PEEK, SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
+from ..rules import View
+from ..values.constants import MSG_DONTWAIT, MSG_MORE, MSG_PEEK, MSG_TRUNC, SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
 from ..values.results import OK, Answer, Block, Done, Fail
 from . import backlog, memory
 from .block import Tcb, Timer
@@ -322,11 +324,13 @@ def recv_on_listener(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     when=lambda tcb, wanted, flags, host: flags & MSG_PEEK and tcb.readable_bytes > 0, cite="recv(2), MSG_PEEK",
 )  # fmt: skip
 def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
-    """MSG_PEEK: the bytes are given and stay where they are."""
+    """MSG_PEEK: the bytes are given and stay where they are.
+    But the acknowledgement that reading them would send goes out now (tcp_cleanup_rbuf)."""
     data = memory.peek_received(tcb, wanted)
     if host.profile.tunes_receive_buffers:
         note_read(tcb, host)
-    return Done(data)
+    _clean_up(tcb, len(data), host)
+    return Done(bytes(len(data)) if flags & MSG_TRUNC else data)
 
 
 def _waits_for_more(tcb: Tcb, wanted: int, flags: int, host: Host) -> bool:
@@ -343,24 +347,46 @@ def recv_blocks_below_low_water(tcb: Tcb, wanted: int, flags: int, host: Host) -
     return Block("as many bytes as SO_RCVLOWAT asks for")
 
 
+_TAKES: dict[View, Mapping[Any, tuple[Any, ...]]] = {
+    RECEIVE_BUFFER: {
+        ReceiveBuffer.HOLDING: (ReceiveBuffer.HOLDING, ReceiveBuffer.EMPTY, ReceiveBuffer.ENDED),
+        ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW, ReceiveBuffer.HOLDING, ReceiveBuffer.EMPTY,
+                                      ReceiveBuffer.ENDED),
+    }
+}  # fmt: skip
+"""What taking bytes may do to the receive buffer."""
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=NOT_LISTENING,
+    when=lambda tcb, wanted, flags, host: bool(flags & MSG_TRUNC) and tcb.readable_bytes > 0, shows=_TAKES,
+    cite="tcp(7), MSG_TRUNC; tcp_recvmsg_locked",
+)  # fmt: skip
+def recv_throws_bytes_away(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """MSG_TRUNC: the bytes are taken and counted, and nobody is given them. In their place there are zeros here."""
+    return Done(bytes(len(_take(tcb, wanted, host))))
+
+
 @TCP.rule(
     on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=lambda tcb, wanted, flags, host: tcb.readable_bytes > 0,
-    shows={
-        RECEIVE_BUFFER: {
-            ReceiveBuffer.HOLDING: (ReceiveBuffer.HOLDING, ReceiveBuffer.EMPTY, ReceiveBuffer.ENDED),
-            ReceiveBuffer.CLOSED_WINDOW: (ReceiveBuffer.CLOSED_WINDOW, ReceiveBuffer.HOLDING, ReceiveBuffer.EMPTY,
-                                          ReceiveBuffer.ENDED),
-        }
-    },
-    cite="recv(2); RFC 9293 §3.10.3",
+    shows=_TAKES, cite="recv(2); RFC 9293 §3.10.3",
 )  # fmt: skip
 def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """Bytes are there: recv returns at once with as many as it asked for, or as there are."""
+    return Done(_take(tcb, wanted, host))
+
+
+def _take(tcb: Tcb, wanted: int, host: Host) -> bytes:
     data = memory.take_received(tcb, wanted, host)
+    _clean_up(tcb, len(data), host)
+    return data
+
+
+def _clean_up(tcb: Tcb, count: int, host: Host) -> None:
+    """Bytes were read, or looked at: that may be worth an acknowledgement (`tcp_cleanup_rbuf`)."""
     if is_half_full(tcb) and 2 * tcb.receive_window <= tcb.window_clamp and not tcb.read_shut:
         tcb.quick = 0
-    TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, len(data), host)
-    return Done(data)
+    TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, count, host)
 
 
 @TCP.rule(
@@ -369,7 +395,8 @@ def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
 )  # fmt: skip
 def recv_finds_end(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """The peer has closed its direction and everything was read: end of file, an empty result."""
-    memory.take_received(tcb, 1, host)
+    if not flags & MSG_PEEK:
+        memory.take_received(tcb, 1, host)
     TCP.offer(host.trail, TcpEvent.BYTES_READ, tcb, 0, host)
     return Done(b"")
 

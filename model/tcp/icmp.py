@@ -14,14 +14,15 @@ large is sent again at once. That net or host is unreachable, about the very seg
 that it was not congestion that lost it, and so one doubling of the time-out is taken back (RFC 6069).
 
 Not here: the listeners' and datagrams' errors (udp/icmp.py), which connection an error is about and what the host
-remembers of a path (world/errors.py, world/routes.py); the error queue of
-IP_RECVERR, source quench, redirects.
+remembers of a path (world/errors.py, world/routes.py); reading reports (errorqueue.py), source quench,
+redirects.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errorqueue import report_error
 from ..values.constants import WAKES_ERRORS, TcpState
 from ..values.icmp import MEANS
 from ..values.packets import IcmpError
@@ -101,8 +102,9 @@ def half_open_ignores_error(tcb: Tcb, message: IcmpMessage, host: Host) -> None:
 )  # fmt: skip
 def error_ends_attempt(tcb: Tcb, message: IcmpMessage, host: Host) -> None:
     """Our SYN does not get through: the attempt is over, and what the error means is pending.
-    RFC 1122 would have TCP go on trying after a soft error; Linux fails at once, so that another address can be tried."""  # noqa: E501
-    tcb.error_queue += tcb.hears_errors
+    RFC 1122 would have TCP go on trying after a soft error; Linux fails at once, so that another address can be tried.
+    A report waits, whether or not the program wants to hear of errors (ip_icmp_error)."""
+    report_error(tcb, message, MEANS[message.kind], host)
     abort(tcb, MEANS[message.kind], host)
 
 

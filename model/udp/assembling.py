@@ -48,7 +48,8 @@ def _grows_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None,
 )  # fmt: skip
 def corked_datagram_grows_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """With these bytes the datagram would be longer than it may leave: EMSGSIZE, and all that was held back is lost."""
-    sending.tell_error(udp, host)
+    assert udp.corked is not None
+    sending.report_size(udp, udp.flow[1], udp.corked.mtu, host)
     drop(udp, host)
     return Fail(errno.EMSGSIZE)
 

@@ -1,9 +1,7 @@
 """The buffers that carry a datagram, and what the kernel charges for each of them.
 
-A buffer is charged with the memory it takes, not with its bytes: a head, whose size is a power of two (or the one small
-size that most packets fit), and its descriptor. In the head there is room for the headers of the link, the packet, and
-what the kernel notes at the end. A datagram that would need more than 16 KiB in one piece keeps only its headers there,
-and its bytes lie in page fragments (pages.py).
+Most datagrams lie in the head of their buffer (heads.py). One that would need more than 16 KiB in one piece keeps only
+its headers there, and its bytes lie in page fragments (pages.py).
 
 What is larger than the interface takes is cut before it is sent, and every fragment has a buffer of its own
 (`__ip_append_data`). Bytes that are appended to a datagram later, because it is held back (assembling.py), go to page
@@ -15,11 +13,11 @@ Not here: who pays (sending.py, memory.py); cutting on the way (world/fragments.
 from __future__ import annotations
 
 import errno
-from functools import cache
 from typing import TYPE_CHECKING
 
 import attrs
 
+from ..heads import LINK_ROOM, SPARE, linear
 from ..pages import place
 from ..values.segments import Buffer
 
@@ -30,27 +28,10 @@ if TYPE_CHECKING:
 IP_HEADER = 20
 HEADERS = 28
 """IPv4 and UDP, in bytes."""
-LINK_ROOM = 16
-"""What a head has in front of the packet, for the header of the link (LL_RESERVED_SPACE of Ethernet and loopback)."""
-SPARE = 15
-TRAILER = 320
-"""What a head has behind the packet (struct skb_shared_info)."""
-DESCRIPTOR = 256
-"""Of a buffer, beside its head (struct sk_buff)."""
 IN_ONE_PIECE = 16_064
 """From so many bytes on, a packet does not lie in its head (SKB_MAX_ALLOC)."""
 MAX_PAYLOAD = 65507
 """Longest UDP payload over IPv4: 65535 less IP and UDP headers."""
-
-
-@cache
-def linear(size: int, small: int) -> Buffer:
-    """A buffer for a packet of `size` bytes, its header included, that lies in its head as a whole. `small` is the size
-    that there is for most heads, or 0 (`Profile.small_head`).
-    """
-    need = size + LINK_ROOM + SPARE + TRAILER
-    head = small if need <= small else 1 << max(10 if small else 9, (need - 1).bit_length())
-    return Buffer(size, head + DESCRIPTOR, head - TRAILER - LINK_ROOM - size)
 
 
 def first(length: int, mtu: int, user: int, host: Host) -> Buffer:

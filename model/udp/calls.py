@@ -6,7 +6,8 @@ whichever that is (icmp.py). A reader gets one datagram at a time and loses what
 
 A sender waits only while a device holds its datagrams back (sending.py).
 
-Not here: what is held back until it is complete (assembling.py); broadcast and multicast, MSG_ERRQUEUE.
+Not here: what is held back until it is complete (assembling.py), reports of errors (errorqueue.py); broadcast
+and multicast.
 """
 
 from __future__ import annotations
@@ -167,8 +168,8 @@ def datagram_would_take_loopback_outside(
 )  # fmt: skip
 def datagram_is_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """More than 65507 bytes leave no room for the headers: EMSGSIZE."""
-    sending.settle(udp, flags, to, host)
-    sending.tell_error(udp, host)
+    (_, goal), way = sending.settle(udp, flags, to, host)
+    sending.report_size(udp, goal, paths.carries(udp, way, host), host)
     return Fail(errno.EMSGSIZE)
 
 
@@ -183,8 +184,8 @@ def _is_too_large_for_path(udp: UdpSocket, data: bytes, flags: int, to: Address 
 )  # fmt: skip
 def datagram_must_not_be_cut(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """The program wants no fragments, and it would have to be cut: EMSGSIZE."""
-    sending.settle(udp, flags, to, host)
-    sending.tell_error(udp, host)
+    (_, goal), way = sending.settle(udp, flags, to, host)
+    sending.report_size(udp, goal, paths.carries(udp, way, host), host)
     return Fail(errno.EMSGSIZE)
 
 
@@ -296,7 +297,7 @@ def datagram_is_looked_at(udp: UdpSocket, wanted: int, flags: int, host: Host) -
     """MSG_PEEK: the next datagram is given and stays where it is."""
     memory.take_over(udp)
     datagram = udp.reading[0]
-    return Done((datagram.data[: _given(wanted, flags)], datagram.src))
+    return Done((_given(datagram.data, wanted, flags), datagram.src))
 
 
 @UDP.rule(
@@ -307,12 +308,15 @@ def datagram_is_looked_at(udp: UdpSocket, wanted: int, flags: int, host: Host) -
 def datagram_is_cut(udp: UdpSocket, wanted: int, flags: int, host: Host) -> Answer:
     """The reader's buffer is too small: it gets the beginning, and the rest of the datagram is lost."""
     datagram = memory.take(udp, host)
-    return Done((datagram.data[: _given(wanted, flags)], datagram.src))
+    return Done((_given(datagram.data, wanted, flags), datagram.src))
 
 
-def _given(wanted: int, flags: int) -> int | None:
-    """With MSG_TRUNC the answer is as long as the datagram, though only `wanted` bytes of it are given."""
-    return None if flags & MSG_TRUNC else wanted
+def _given(data: bytes, wanted: int, flags: int) -> bytes:
+    """With MSG_TRUNC the answer is as long as the datagram, though only `wanted` bytes of it are given: the others are
+    zeros here.
+    """
+    given = data[:wanted]
+    return given.ljust(len(data), b"\0") if flags & MSG_TRUNC else given
 
 
 @UDP.rule(

@@ -8,8 +8,7 @@ later. What is told is pending like any error, and the next call reports it, whi
 A program that asks with IP_RECVERR hears of all errors, connected or not, and poll shows an error as long as their
 reports have not been read.
 
-Not here: reading the reports (MSG_ERRQUEUE); what the host remembers of a path
-(world/routes.py).
+Not here: reading the reports (errorqueue.py); what the host remembers of a path (world/routes.py).
 """
 
 from __future__ import annotations
@@ -17,19 +16,17 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from ..errorqueue import report_error
 from ..values.constants import IP_PMTUDISC_DONT, WAKES_ERRORS
 from ..values.icmp import LASTING, MEANS
 from ..values.packets import IcmpError
 from ..values.segments import IcmpMessage
-from . import buffers, memory
 from .machine import UDP, UdpEvent, UdpSocket, UdpState
 
 if TYPE_CHECKING:
     from ..world.host import Host
 
 S = UdpState
-QUOTES_MAX = 548
-"""Most bytes of a packet that an error quotes (RFC 1812 §4.3.2.3: what makes it no longer than 576)."""
 READY = (S.BOUND, S.CONNECTED)
 K = IcmpError
 _ON_LOOPBACK = "on loopback there is no router"
@@ -46,12 +43,13 @@ def nobody_asked_what_fits(udp: UdpSocket, message: IcmpMessage, host: Host) -> 
 
 @UDP.rule(
     on=UdpEvent.ICMP_ERROR, stays=READY, when=lambda udp, message, host: udp.hears_errors,
-    cite="ip(7), IP_RECVERR; __udp4_lib_err", unconfirmed=_ON_LOOPBACK,
+    cite="ip(7), IP_RECVERR; __udp4_lib_err",
 )  # fmt: skip
 def every_error_is_told(udp: UdpSocket, message: IcmpMessage, host: Host) -> None:
     """The program wants to hear of every error, even if it is not connected: it is pending, and a report waits."""
-    udp.error = errno.EMSGSIZE if message.kind is K.PACKET_TOO_BIG else MEANS[message.kind]
-    memory.keep_report(udp, buffers.HEADERS + min(message.about or buffers.HEADERS, QUOTES_MAX), host)
+    code = errno.EMSGSIZE if message.kind is K.PACKET_TOO_BIG else MEANS[message.kind]
+    report_error(udp, message, code, host)
+    udp.error = code
     host.wake(udp, WAKES_ERRORS)
 
 

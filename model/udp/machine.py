@@ -73,14 +73,10 @@ class UdpSocket(Endpoint):
     """Datagrams that no reader has taken over yet."""
     reading: deque[Datagram] = attrs.Factory(deque)
     """Datagrams that a reader took over; read first."""
-    rmem: int = 0
-    """Memory charged to the receive buffer, in bytes."""
     owed: int = 0
     """Memory of datagrams already read that is still charged, in bytes (`forward_deficit`)."""
     reserved: int = 0
     """Memory that is reserved for what arrives and not charged, in bytes (`sk_forward_alloc`)."""
-    reported: int = 0
-    """Memory of reports of errors, which is charged to the receive buffer too, in bytes."""
     wmem: int = 0
     """Memory charged to the send buffer, in bytes: of what is held back, and of what a device has not sent yet."""
     wants_cork: bool = False

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from ..values.constants import WAKES_ERRORS
 from ..values.segments import Buffer, Datagram
 from . import buffers
 from .machine import UdpSocket
@@ -87,24 +86,6 @@ def keep(udp: UdpSocket, datagram: Datagram, host: Host) -> None:
     udp.arrived.append(datagram)
     if any(buffer.pages for buffer in datagram.buffers):
         host.page_users.add(udp.number)
-
-
-def keep_report(udp: UdpSocket, size: int, host: Host) -> None:
-    """A report of an error waits to be read. It is a packet of so many bytes, which takes room in the receive buffer
-    and nothing of what is reserved; without room there is no report (`sock_queue_err_skb`).
-    """
-    charged = buffers.linear(size, host.profile.small_head).truesize
-    if udp.rmem + charged < udp.rcvbuf:
-        udp.rmem += charged
-        udp.reported += charged
-        udp.error_queue += 1
-        host.wake(udp, WAKES_ERRORS)
-
-
-def forget_reports(udp: UdpSocket) -> None:
-    """Nobody wants to hear of errors any more."""
-    udp.rmem -= udp.reported
-    udp.reported = udp.error_queue = 0
 
 
 def take_over(udp: UdpSocket) -> None:

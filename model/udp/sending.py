@@ -19,11 +19,12 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from ..errorqueue import report_too_large
 from ..values.addresses import ANY, Address, target
 from ..values.constants import MSG_MORE, WAKES_WRITERS
 from ..values.results import Answer
 from ..values.segments import Buffer, Datagram
-from . import buffers, memory, paths
+from . import buffers, paths
 from .machine import UDP, UdpEvent, UdpSocket
 
 if TYPE_CHECKING:
@@ -109,7 +110,9 @@ def answer_to(udp: UdpSocket, problem: int, host: Host) -> Answer:
     return UDP.fire(host.trail, UdpEvent.SEND_STOPPED, udp, problem, host)  # type: ignore[no-any-return]
 
 
-def tell_error(udp: UdpSocket, host: Host) -> None:
-    """Who wants to hear of every error hears of an own one too."""
+def report_size(udp: UdpSocket, goal: Address, mtu: int, host: Host) -> None:
+    """A datagram to `goal` was too large for `mtu` bytes, and who wants to hear of every error hears of it. Its port is
+    told only if it is that of the peer (`ip_local_error`, `inet_dport`).
+    """
     if udp.hears_errors:
-        memory.keep_report(udp, buffers.IP_HEADER, host)
+        report_too_large(udp, (goal[0], udp.remote[1]), mtu, host)

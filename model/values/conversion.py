@@ -39,6 +39,7 @@ from .packets import (
     Timestamps,
     Udp,
     WindowScale,
+    error_pointer,
     icmp_error,
     next_mtu,
 )
@@ -48,7 +49,7 @@ from .wire import decode, decode_quoted, encode, error_about
 SCALE_MAX = 14
 """RFC 7323 §2.3: a larger offer counts as this one."""
 _MODULUS = 1 << 32
-_IP_HEADER = 20
+_IP_HEADER, _UDP_HEADER = 20, 8
 _INCOMPLETE_MAX = 64
 """Packets of which parts are kept while others are missing."""
 _SYN, _FIN, _PSH, _ACK = int(TcpFlag.SYN), int(TcpFlag.FIN), int(TcpFlag.PSH), int(TcpFlag.ACK)
@@ -178,7 +179,11 @@ class Conversion:
             near = there.reached if there is not None else None
             seq = unwrap(quoted.seq, quoted.seq if near is None else near)
         reporter = "" if ip.src == quoted.dst else ip.src
-        return IcmpMessage(kind, src, dst, quoted.protocol, seq, next_mtu(ip) or 0, reporter)
+        begin = (data[0] & 15) * 4 + (_UDP_HEADER if quoted.protocol == IPPROTO_UDP else 0)
+        pointer = error_pointer(ip) or 0
+        return IcmpMessage(
+            kind, src, dst, quoted.protocol, seq, next_mtu(ip) or 0, reporter, len(data), data[begin:], pointer
+        )
 
     def _segment(self, ip: IpPacket, tcp: Tcp, seq_near: int | None, ack_near: int | None) -> Segment:
         src, dst = (ip.src, tcp.src_port), (ip.dst, tcp.dst_port)

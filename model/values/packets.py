@@ -292,6 +292,14 @@ def next_mtu(packet: IpPacket) -> int | None:
     return packet.payload.rest if packet.version == 6 else packet.payload.rest & 0xFFFF
 
 
+def error_pointer(packet: IpPacket) -> int | None:
+    """Which byte of the header a `PARAMETER_PROBLEM` of IPv4 complains of; None for any other packet."""
+    if icmp_error(packet) is not IcmpError.PARAMETER_PROBLEM or packet.version != 4:
+        return None
+    assert isinstance(packet.payload, Icmp)
+    return packet.payload.rest >> 24
+
+
 @attrs.frozen
 class Quoted:
     """What an ICMP error tells of the packet it is about: addresses, and the first eight bytes of what it carried."""

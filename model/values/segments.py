@@ -173,6 +173,15 @@ class IcmpMessage:
     """Whose message it is: a router's address; empty for the one that the packet was sent to."""
     about: int = 0
     """Bytes of the packet that it quotes, with its header; 0 if that is not known."""
+    quote: bytes = b""
+    """What it quotes of a datagram's bytes, or of a segment from its header on, as far as that is known."""
+    pointer: int = 0
+    """For `PARAMETER_PROBLEM`: which byte of the header is wrong."""
+
+    @property
+    def info(self) -> int:
+        """The number that the error comes with, if its kind has one (`ee_info`)."""
+        return self.pointer if self.kind is IcmpError.PARAMETER_PROBLEM else self.next_mtu
 
     def text(self, seq_base: int = 0) -> str:
         """In the words of tcpdump: ``10.0.0.254 > 10.0.0.1: icmp unreachable host [10.0.0.2:80 seq 1]``."""

@@ -83,7 +83,7 @@ TCP_SOCKET = (
     Condition("error_waits", POLLERR, "An error is pending.", "poll(2), POLLERR", lambda t: t.error != 0),
     Condition(
         "error_report_waits", POLLERR, "A report of an error waits to be read.", "ip(7), IP_RECVERR",
-        lambda t: t.error_queue > 0,
+        lambda t: bool(t.reports),
     ),
 )  # fmt: skip
 
@@ -91,7 +91,7 @@ UDP_SOCKET = (
     Condition("udp_error_waits", POLLERR, "An error is pending.", "poll(2), POLLERR", lambda u: u.error != 0),
     Condition(
         "udp_error_report_waits", POLLERR, "A report of an error waits to be read.", "ip(7), IP_RECVERR",
-        lambda u: u.error_queue > 0,
+        lambda u: bool(u.reports),
     ),
     Condition(
         "udp_end_is_readable", _READ | POLLRDHUP, "The reading direction was shut.", "datagram_poll",

@@ -43,8 +43,9 @@ from ..values.addresses import ANY, LOOPBACK, Address, is_local, is_one
 from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpState
 from ..values.observation import Observation
 from ..values.packets import IcmpError
+from ..values.quoting import message_about
 from ..values.results import Answer, Done, Fail
-from ..values.segments import Buffer, Datagram, Fragment, IcmpMessage, Packet, Segment, destination, ip_size
+from ..values.segments import Buffer, Datagram, Fragment, IcmpMessage, Packet, Segment, destination
 from ..waiting import epoll, sleeping
 from ..waiting.interest import Epoll, Item
 from ..waiting.readiness import note_full, readiness
@@ -181,6 +182,8 @@ class Host:
             socket, answer = self.names[answer.value], Done(self.names[answer.value])
         elif name == "accept" and isinstance(answer, Done):
             answer = Done((self.names[answer.value[0]], answer.value[1]))
+        elif name == "recvmsg" and isinstance(answer, Done):
+            answer = Done((answer.value[0][: args[0]], *answer.value[1:]))  # what more was counted is not said
         elif name == "poll" and isinstance(answer, Done):
             args = ([(self._name(fd), events) for fd, events in args[0]],)  # type: ignore[attr-defined]
             answer = Done([(self._name(fd), events) for fd, events in answer.value])
@@ -290,6 +293,7 @@ class Host:
         record.number, record.fd, record.listener = self._number_endpoint(), None, None
         for queue in (record.received, record.backlog, record.unacked, record.unsent):
             queue.clear()
+        record.reports.clear()
         record.rmem = record.wmem = record.reserved = record.backlog_bytes = 0
         record.busy = record.ack_deferred = record.ack_scheduled = False
         self.endpoints[record.number] = record
@@ -589,7 +593,7 @@ class Host:
             if receiver is not None:
                 UDP.fire(self.trail, UdpEvent.DATAGRAM, receiver, packet, self)
             elif self.owns(packet.dst[0]):  # nobody else complains about it: an error has an address of its host's
-                self.transmit(IcmpMessage(IcmpError.PORT_UNREACHABLE, packet.src, packet.dst, about=ip_size(packet)))
+                self.transmit(message_about(packet, IcmpError.PORT_UNREACHABLE))
         elif isinstance(packet, IcmpMessage):
             error_arrives(packet, self)
 

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import attrs
 
-from ..values.constants import IPPROTO_TCP, IPPROTO_UDP
 from ..values.packets import IcmpError
-from ..values.segments import Fragment, IcmpMessage, Packet, Segment, ip_size
+from ..values.quoting import message_about
+from ..values.segments import Fragment, IcmpMessage, Packet, ip_size
 from .fragments import cut
 
 ADDRESS = "10.0.0.254"
@@ -74,11 +74,6 @@ class Obstacle:
 
 def complaint(packet: Packet, kind: IcmpError, mtu: int = 0, reporter: str = ADDRESS) -> IcmpMessage | None:
     """The error that a packet provokes; None for one that is never answered."""
-    if isinstance(packet, Fragment):
-        if packet.begin:
-            return None
-        packet = packet.whole
-    if isinstance(packet, IcmpMessage):
+    if isinstance(packet, IcmpMessage) or (isinstance(packet, Fragment) and packet.begin):
         return None
-    protocol, seq = (IPPROTO_TCP, packet.seq) if isinstance(packet, Segment) else (IPPROTO_UDP, 0)
-    return IcmpMessage(kind, packet.src, packet.dst, protocol, seq, mtu, reporter)
+    return message_about(packet, kind, mtu, reporter)

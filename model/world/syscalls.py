@@ -9,10 +9,11 @@ Not here: what any call does. Each is a few lines that lead to a machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..endpoint import Endpoint
+from ..errorqueue import ERROR_QUEUE, QueueEvent
 from ..rules import Machine
 from ..sockets.descriptors import DESCRIPTOR, Descriptor, DescriptorEvent, DescriptorState
 from ..sockets.life import SOCKET, LifeEvent
@@ -20,11 +21,13 @@ from ..sockets.options import NotModelled, getsockopt, setsockopt
 from ..tcp import backlog
 from ..tcp.block import Tcb
 from ..tcp.machine import TCP, TcpEvent
-from ..udp.machine import UDP, UdpEvent
+from ..udp.machine import UDP, UdpEvent, UdpSocket
 from ..values.addresses import Address
 from ..values.constants import (
     FIONREAD,
+    MSG_CTRUNC,
     MSG_DONTWAIT,
+    MSG_ERRQUEUE,
     MSG_MORE,
     MSG_NOSIGNAL,
     MSG_PEEK,
@@ -34,6 +37,7 @@ from ..values.constants import (
     WAKES_ALL,
     TcpState,
 )
+from ..values.messages import Ancillary, fitted
 from ..values.results import Answer, Done
 from ..waiting import epoll, polling
 from ..waiting.interest import Wish
@@ -46,8 +50,8 @@ CALLS: dict[str, Call] = {}
 
 MAKES = ("socket", "epoll_create", "epoll_create1")
 """The calls that make a descriptor out of nothing."""
-MODELLED_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_MORE
-UDP_FLAGS = MODELLED_FLAGS | MSG_TRUNC
+SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_MORE | MSG_TRUNC
+RECEIVE_FLAGS = SEND_FLAGS | MSG_ERRQUEUE
 
 
 def _call(function: Call) -> Call:
@@ -79,8 +83,8 @@ def _take_port(host: Host, udp: Endpoint) -> None:
         UDP.fire(host.trail, UdpEvent.AUTOBIND, udp, host)
 
 
-def _check_flags(flags: int, end: Endpoint) -> None:
-    unknown = flags & ~(MODELLED_FLAGS if isinstance(end, Tcb) else UDP_FLAGS)
+def _check_flags(flags: int, modelled: int) -> None:
+    unknown = flags & ~modelled
     if unknown:
         raise NotModelled(f"message flags {unknown:#x} are not modelled yet")
 
@@ -164,11 +168,32 @@ def sendto(host: Host, fd: int, data: bytes, flags: int, address: Address | None
     if end is None:
         return _closed(host, fd)
     if flags:
-        _check_flags(flags, end)
+        _check_flags(flags, SEND_FLAGS)
     if isinstance(end, Tcb):
         return _locked(host, TCP, TcpEvent.SEND, end, data, flags)
     _take_port(host, end)
     return UDP.fire(host.trail, UdpEvent.SEND, end, data, flags, address, host)  # type: ignore[no-any-return]
+
+
+@_call
+def sendmsg(
+    host: Host, fd: int, data: bytes, flags: int, address: Address | None, ancillary: Sequence[Ancillary]
+) -> Answer:
+    """A message, whose buffers were put together. What goes with it makes UDP look its route up anew, as if the peer's
+    address was given.
+    """
+    end = host.descriptors.get(fd)
+    if end is not None and ancillary:
+        if not isinstance(end, Tcb):
+            _take_port(host, end)
+        refused: Answer | None = SOCKET.offer(
+            host.trail, LifeEvent.ANCILLARY, end, ancillary, len(data), address, host
+        )  # fmt: skip
+        if refused is not None:
+            return refused
+        if address is None and end.remote[1]:
+            address = end.remote
+    return sendto(host, fd, data, flags, address)
 
 
 @_call
@@ -183,11 +208,42 @@ def recvfrom(host: Host, fd: int, wanted: int, flags: int = 0) -> Answer:
     if end is None:
         return _closed(host, fd)
     if flags:
-        _check_flags(flags, end)
+        _check_flags(flags, RECEIVE_FLAGS)
+        if flags & MSG_ERRQUEUE:
+            return _first_two(_read_report(host, end, wanted, 0))
     if isinstance(end, Tcb):
         answer = _locked(host, TCP, TcpEvent.RECEIVE, end, wanted, flags)
         return Done((answer.value, None)) if type(answer) is Done else answer
     return UDP.fire(host.trail, UdpEvent.RECEIVE, end, wanted, flags, host)  # type: ignore[no-any-return]
+
+
+def _first_two(answer: Answer) -> Answer:
+    return Done(answer.value[::3]) if type(answer) is Done else answer
+
+
+@_call
+def recvmsg(host: Host, fd: int, wanted: int, flags: int, room: int) -> Answer:
+    """A message: its bytes, the ancillary data that `room` bytes hold, its flags, and whose it is."""
+    end = host.descriptors.get(fd)
+    if end is not None and flags & MSG_ERRQUEUE:
+        _check_flags(flags, RECEIVE_FLAGS)
+        return _read_report(host, end, wanted, room)
+    waits = len(end.first.data) if isinstance(end, UdpSocket) and end.first is not None else 0
+    answer = recvfrom(host, fd, wanted, flags)
+    if type(answer) is not Done:
+        return answer
+    data, address = answer.value
+    return Done((data, [], MSG_TRUNC if waits > wanted else 0, address))
+
+
+def _read_report(host: Host, end: Endpoint, wanted: int, room: int) -> Answer:
+    answer: Answer = ERROR_QUEUE.fire(host.trail, QueueEvent.READ_REPORT, end, host)
+    if not isinstance(answer, Done):
+        return answer
+    report = answer.value
+    items, missing = fitted([report.item()], room)
+    flags = MSG_ERRQUEUE | (MSG_TRUNC if len(report.data) > wanted else 0) | (MSG_CTRUNC if missing else 0)
+    return Done((report.data[:wanted], items, flags, report.goal))
 
 
 @_call

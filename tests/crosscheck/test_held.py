@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 import pytest
 
+from model import heads
 from model.udp import buffers, sending
 from model.udp.machine import UdpSocket
 from model.values.constants import IP_RECVERR, IPPROTO_IP, POLLOUT, SO_SNDBUF, SOL_SOCKET
@@ -122,7 +123,7 @@ def test_the_sequences_come_upon_every_way_out(device: HeldDevice) -> None:
 
 def counts_payload(patch: pytest.MonkeyPatch) -> None:
     """A buffer costs its bytes."""
-    linear = buffers.linear
+    linear = heads.linear
     patch.setattr(buffers, "linear", lambda size, small: attrs.evolve(linear(size, small), truesize=size))
 
 

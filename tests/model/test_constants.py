@@ -37,6 +37,8 @@ ONLY_IN_HEADERS = {
     "IP_PMTUDISC_PROBE": 3,
     "IP_PMTUDISC_INTERFACE": 4,
     "IP_PMTUDISC_OMIT": 5,
+    "SO_EE_ORIGIN_LOCAL": 1,  # linux/errqueue.h, as is the next
+    "SO_EE_ORIGIN_ICMP": 2,
     "EPOLLWAKEUP": 1 << 29,  # linux/eventpoll.h, as are these
     "EPOLL_CTL_ADD": 1,
     "EPOLL_CTL_DEL": 2,

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model.choices import Seeded
+from model.endpoint import Endpoint
 from model.tcp.block import Tcb
 from model.udp.machine import UdpSocket
 from model.udp.memory import truesize
@@ -99,15 +100,20 @@ def memory_adds_up(host: Host) -> None:
     for tcb in tcbs(host):
         assert tcb.wmem == sum(buffer.truesize for buffer in (*tcb.unsent, *tcb.unacked))
         arrived = [item.truesize for item in tcb.received] + [kept.truesize for kept in tcb.out_of_order]
-        assert tcb.rmem == sum(arrived)
+        assert tcb.rmem == sum(arrived) + reported(tcb)
         assert all(one.truesize > 0 for one in tcb.unsent)
         assert all(one.truesize > 0 for one in tcb.received)
         assert tcb.backlog_bytes == 0
     for udp in udps(host):
-        assert udp.rmem - udp.owed - udp.reported == sum(truesize(one) for one in (*udp.reading, *udp.arrived))
+        assert udp.rmem - udp.owed - reported(udp) == sum(truesize(one) for one in (*udp.reading, *udp.arrived))
         assert udp.owed >= 0
         assert udp.wmem == sum(buffer.truesize for buffer in (udp.corked.buffers if udp.corked else ()))
-        assert (udp.rmem - udp.reported + udp.reserved) % host.profile.page == 0
+        assert (udp.rmem - reported(udp) + udp.reserved) % host.profile.page == 0
+
+
+def reported(end: Endpoint) -> int:
+    """What reports of errors take of the receive buffer, in bytes."""
+    return sum(report.truesize for report in end.reports)
 
 
 def only_unacknowledged_buffers_are_held(host: Host) -> None:

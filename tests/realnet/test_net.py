@@ -319,7 +319,7 @@ def test_the_modules_look_like_the_originals() -> None:
         assert net.socket.timeout is TimeoutError
         assert net.socket.gaierror is socket.gaierror
         assert net.selectors.DefaultSelector is net.selectors.EpollSelector
-        assert not hasattr(net.socket.socket, "sendmsg")
+        assert not hasattr(net.socket.socket, "sendmsg_afalg")
         assert not net.socket.has_ipv6
         assert {info[0] for info in net.socket.getaddrinfo("localhost", 80)} == {2}
         assert net.trace.events == []

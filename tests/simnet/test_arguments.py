@@ -70,6 +70,24 @@ SOCKET_CALLS: list[tuple[str, tuple[Any, ...]]] = [
     ("recv_into", (bytearray(4), 9)), ("recv_into", (bytearray(4), "x")), ("recv_into", (bytearray(0),)),
     ("recv_into", (memoryview(bytearray(8))[::2],)),
     ("recvfrom_into", (b"abc",)), ("recvfrom_into", (bytearray(4), -1)), ("recvfrom_into", (bytearray(4), 9)),
+    ("sendmsg", (5,)), ("sendmsg", (b"x",)), ("sendmsg", ("x",)), ("sendmsg", ([5],)), ("sendmsg", ([b"x", "y"],)),
+    ("sendmsg", ([b"x"], 5)), ("sendmsg", ([b"x"], None)), ("sendmsg", ([b"x"], [5])), ("sendmsg", ([b"x"], [None])),
+    ("sendmsg", ([b"x"], [(1, 2)])), ("sendmsg", ([b"x"], [(1, 2, 3)])), ("sendmsg", ([b"x"], [(1, "x", b"")])),
+    ("sendmsg", ([b"x"], [(1.0, 2, b"")])), ("sendmsg", ([b"x"], [(1, 2, "x")])), ("sendmsg", ([b"x"], b"abc")),
+    ("sendmsg", ([b"x"], "abc")), ("sendmsg", ([b"x"], [{1: 2}])), ("sendmsg", ([b"x"], [{1, 2, 3}])),
+    ("sendmsg", ([b"x"], [(2**40, 2, b"x")])), ("sendmsg", ([b"x"], [(1, HUGE, b"x")])),
+    ("sendmsg", ([b"x"], [], "x")), ("sendmsg", ([b"x"], [], 2**40)), ("sendmsg", ([b"x"], [], None)),
+    ("sendmsg", ([b"x"], [], 0, 5)), ("sendmsg", ([b"x"], [], 0, ("x",))), ("sendmsg", ([5], 5, 0, 5)),
+    ("sendmsg", ([b"x"], [], 0, ("127.0.0.1", 70000))), ("sendmsg", ([5], 5, "x")), ("sendmsg", ([5], 5)),
+    ("sendmsg", ([memoryview(b"abcdef")[::2]],)), ("sendmsg", ([b"x"], [(1, 1, memoryview(b"abcdef")[::2])])),
+    ("recvmsg", ("x",)), ("recvmsg", (-1,)), ("recvmsg", (1.5,)), ("recvmsg", (HUGE,)), ("recvmsg", (None,)),
+    ("recvmsg", (1, "x")), ("recvmsg", (1, -1)), ("recvmsg", (1, 2**31)), ("recvmsg", (1, HUGE)),
+    ("recvmsg", (1, 0, "x")), ("recvmsg", (1, 0, 2**40)), ("recvmsg", (-1, -1)), ("recvmsg", (-1, "x")),
+    ("recvmsg_into", (5,)), ("recvmsg_into", ("x",)), ("recvmsg_into", (b"x",)), ("recvmsg_into", ([b"x"],)),
+    ("recvmsg_into", ([5],)), ("recvmsg_into", ([bytearray(1), b"x"],)), ("recvmsg_into", (bytearray(2),)),
+    ("recvmsg_into", ([bytearray(2)], -1)), ("recvmsg_into", ([bytearray(2)], "x")), ("recvmsg_into", ([5], -1)),
+    ("recvmsg_into", ([bytearray(2)], 0, "x")), ("recvmsg_into", ([memoryview(bytearray(8))[::2]],)),
+    ("recvmsg_into", ([bytearray(2)], 2**40)), ("recvmsg_into", (5, "x")),
     ("makefile", ("x",)), ("makefile", ("r", 0)), ("sendfile", (open,)),
 ]  # fmt: skip
 
@@ -98,6 +116,20 @@ MODULE_CALLS: list[tuple[str, Callable[[Any, Any], Any]]] = [
         m.socket.htonl(2**32)
         m.socket.htonl("x")
         m.socket.ntohl(2**32 - 2)
+        [(m.socket.CMSG_LEN(n), m.socket.CMSG_SPACE(n)) for n in (0, 1, 7, 8, 9, 20, True)]
+        m.socket.CMSG_LEN(-1)
+        m.socket.CMSG_LEN("x")
+        m.socket.CMSG_LEN(1.5)
+        m.socket.CMSG_LEN(2**31 - 17)
+        m.socket.CMSG_LEN(2**31 - 16)
+        m.socket.CMSG_LEN(HUGE)
+        m.socket.CMSG_LEN(-HUGE)
+        m.socket.CMSG_SPACE(-1)
+        m.socket.CMSG_SPACE("x")
+        m.socket.CMSG_SPACE(2**31 - 25)
+        m.socket.CMSG_SPACE(2**31 - 24)
+        m.socket.CMSG_SPACE(2**31 - 17)
+        m.socket.CMSG_SPACE(HUGE)
         m.select.poll().register("x")
         m.select.poll().register(-1)
         m.select.poll().register(1.5)
@@ -322,6 +354,7 @@ CLOSED = [
     ("shutdown", (2,)), ("getsockname", ()), ("getpeername", ()), ("getsockopt", (1, 4)), ("setsockopt", (1, 7, 1)),
     ("setblocking", (True,)), ("settimeout", (1,)), ("settimeout", (None,)), ("recv_into", (bytearray(3),)),
     ("sendall", (b"x",)), ("recv", (0,)), ("gettimeout", ()), ("fileno", ()), ("close", ()), ("detach", ()),
+    ("sendmsg", ([b"x"],)), ("recvmsg", (1,)), ("recvmsg_into", ([bytearray(1)],)),
     ("__repr__", ()), ("get_inheritable", ()), ("dup", ()),
 ]  # fmt: skip
 

@@ -163,6 +163,8 @@ def test_a_timeout_makes_the_kernels_side_non_blocking(net: FakeNet, sock: Any) 
         ("recvfrom", (10,), ("recvfrom", 3, 10, 0), POLLIN, (b"abc", None)),
         ("send", (b"abc",), ("send", 3, b"abc", 0), POLLOUT, 3),
         ("sendto", (b"abc", ("", 5)), ("sendto", 3, b"abc", 0, ("0.0.0.0", 5)), POLLOUT, 3),
+        ("sendmsg", ([b"abc"],), ("sendmsg", 3, b"abc", 0, None, []), POLLOUT, 3),
+        ("recvmsg", (9,), ("recvmsg", 3, 9, 0, 0), POLLIN, (b"abc", [], 0, None)),
         ("_accept", (), ("accept", 3), POLLIN, (4, ("127.0.0.1", 5))),
     ],
 )

@@ -35,9 +35,11 @@ from model.values.results import Answer, Block, Done
 from realnet.observe import Observer
 from realnet.settings import PINNED_SETTINGS
 
-from .operations import Hosts, Operation, references
+from .operations import ANCILLARY, Hosts, Operation, references
 
 FOREIGN = "10.99.99.99"
+ANCILLARY_ROOM = 100
+"""Bytes of ancillary data that fit with a message that is received."""
 _PATTERN = bytes(range(256)) * (300_000 // 256 + 3)
 _ROOM = memoryview(bytearray(1 << 20))
 """Where the kernel puts what is read: to make room for it anew would take as long as reading it."""
@@ -49,7 +51,7 @@ def payload(offset: int, size: int) -> bytes:
     return _PATTERN[start : start + size]
 
 
-DRAWS_PORT = ("bind", "connect", "listen", "send", "sendmore", "sendmoreto", "sendto")
+DRAWS_PORT = ("bind", "connect", "listen", "send", "sendmore", "sendmoreto", "sendmsg", "sendto")
 """Operations after which a socket may have a port that the system drew."""
 RESTS_S = (0.001,)
 """How long the kernel is given to finish what it is at, before each further look at it: less than a tick, or a timer
@@ -193,6 +195,18 @@ class KernelArm:
         buffer = bytearray(size)
         length = self.sockets[n].recv_into(buffer, size, socket.MSG_TRUNC | flags)
         return length, bytes(buffer[:length])
+
+    def _sendmsg(self, n: int, size: int, address: tuple[str, int] | None, kind: int) -> int:
+        data = self._payload(size)
+        third = size // 3
+        to = () if address is None else (self._address(n, address),)
+        return self.sockets[n].sendmsg([data[:third], data[third:]], ANCILLARY[kind], 0, *to)
+
+    def _recvmsg(self, n: int, size: int, flags: int) -> Any:
+        data, *rest = self.sockets[n].recvmsg(size, ANCILLARY_ROOM, flags)
+        if flags & MSG_TRUNC and self.sockets[n].type == socket.SOCK_STREAM:
+            data = bytes(len(data))
+        return data, *rest
 
     def _setblocking(self, n: int) -> None:
         self.sockets[n].setblocking(False)
@@ -395,6 +409,16 @@ class ModelArm:
     def _measure(self, n: int, size: int, flags: int) -> Any:
         answer = self.host.call("recv", self.fds[n], size, MSG_TRUNC | flags)
         return (len(answer.value), answer.value[:size]) if isinstance(answer, Done) else answer
+
+    def _sendmsg(self, n: int, size: int, address: tuple[str, int] | None, kind: int) -> Answer:
+        data = payload(self.sent, size)
+        self.sent += size
+        to = None if address is None else self._address(n, address)
+        return self.host.call("sendmsg", self.fds[n], data, 0, to, ANCILLARY[kind])
+
+    def _recvmsg(self, n: int, size: int, flags: int) -> Any:
+        answer = self.host.call("recvmsg", self.fds[n], size, flags, ANCILLARY_ROOM)
+        return (answer.value[0][:size], *answer.value[1:]) if isinstance(answer, Done) else answer
 
     def _setblocking(self, n: int) -> Answer:
         return self.host.call("setblocking", self.fds[n], False)

@@ -150,7 +150,8 @@ def operations(draw: Draw) -> Callable[[HeldModel], Operation]:
 
     What a socket notes of a way (udp/sending.py, `settle`) leads to the other host for every second socket, and stays
     here for the others: a note of one way with the route of the other sends packets to neighbours that nobody knows.
-    And 65,508 bytes are not sent: with IP_PMTUDISC_INTERFACE loopback takes them, of which nothing can arrive.
+    And 65,508 bytes are not sent: with IP_PMTUDISC_INTERFACE loopback takes them, of which nothing can arrive. Messages
+    with ancillary data are for the walk on loopback.
     """
     hears = draw(2) == 1
     first: list[Operation] = [
@@ -183,6 +184,8 @@ def operations(draw: Draw) -> Callable[[HeldModel], Operation]:
                 return ("setsockopt", number, IPPROTO_IP, IP_RECVERR, draw(2))
             return ("setsockopt", number, IPPROTO_IP, IP_MTU_DISCOVER, draw(6))
         op = next_operation(DATAGRAM, model.sockets(), model.host, draw)
+        if op[0] == "sendmsg" or op[2:4] == (IPPROTO_IP, IP_RECVERR):
+            return ("poll",)
         if op[0] in _SENDS:
             end = model.endpoint(op[1])
             assert isinstance(end, UdpSocket)

@@ -40,9 +40,14 @@ from model.values.constants import (
     EPOLLWRBAND,
     EPOLLWRNORM,
     FIONREAD,
+    IP_RECVERR,
+    IPPROTO_IP,
     IPPROTO_TCP,
     IPPROTO_UDP,
+    MSG_ERRQUEUE,
     MSG_PEEK,
+    MSG_TRUNC,
+    SCM_RIGHTS,
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
@@ -108,6 +113,9 @@ LIFE_VALUES = (-1, 0, 1, 127, 128, 7200, 32_767, 32_768)
 NOTSENT = (1, 2, 1000, 4096, 16_384, 100_000, 0, -1)
 LOW_MARKS = (1, 2, 100, 1000, 5000, 50_000, 300_000, 0, -1)
 CLAMPS = (1, 1152, 1153, 3000, 10_000, 32_768, 65_536, 300_000, 0)
+ANCILLARY = ((), ((SOL_SOCKET, SCM_RIGHTS, b""),), ((IPPROTO_IP, 99, b"unknown"),), ((SOL_SOCKET, 99, b""),))
+"""What may go with a message that is sent: nothing, what is passed over, what IP and the socket do not know."""
+MESSAGE_FLAGS = (0, MSG_TRUNC, MSG_PEEK)
 MOST_SOCKETS = {"stream": 9, "lives": 16, "udp": 9}
 """By family; sixteen are six connections with two listeners and what is being made."""
 
@@ -142,6 +150,8 @@ def _beginning(family: str, draw: Draw) -> list[Operation]:
             first.append(("setsockopt", 1, SOL_SOCKET, SO_RCVBUF, BUFFERS[draw(6)]))
         if draw(2):
             first.append(("connect", 2, ("of", 1)))
+        if draw(3) == 2:
+            first.append(("setsockopt", 2, IPPROTO_IP, IP_RECVERR, 1))
         return first
     if family == LIVES:
         return [("tcp",), ("bind", 1, ("home", 0)), ("listen", 1, draw(4))] if draw(4) else [("tcp",)]
@@ -255,7 +265,7 @@ def _fine_option(number: int, draw: Draw) -> Operation:
 
 
 def _anything(number: int, sockets: Sockets, draw: Draw, family: str) -> Operation:
-    pick = draw(28 if family == LIVES else 22)
+    pick = draw(32 if family == LIVES else 26)
     match pick:
         case 0 | 1:
             return ("send", number, _size(draw))
@@ -302,6 +312,14 @@ def _anything(number: int, sockets: Sockets, draw: Draw, family: str) -> Operati
             return ("send", number, 0)
         case 20 | 21:
             return _fine_option(number, draw)
+        case 22:
+            return ("sendmsg", number, _size(draw), None, draw(len(ANCILLARY)))
+        case 23:
+            return ("recvmsg", number, _size(draw), MESSAGE_FLAGS[draw(len(MESSAGE_FLAGS))])
+        case 24:
+            return ("recvmsg", number, 1, MSG_ERRQUEUE)
+        case 25:
+            return ("setsockopt", number, IPPROTO_IP, IP_RECVERR, draw(2))
         case _:
             return ("close", number)
 
@@ -312,7 +330,7 @@ def _datagram_size(draw: Draw) -> int:
 
 
 def _udp_operation(number: int, numbers: list[int], sockets: Sockets, draw: Draw) -> Operation:
-    pick = draw(36)
+    pick = draw(44)
     other = numbers[draw(len(numbers))]
     target = ("of", other) if sockets[other].holds_port and draw(8) else ("home", CLOSED_PORT)
     if pick < 8:
@@ -356,6 +374,14 @@ def _udp_operation(number: int, numbers: list[int], sockets: Sockets, draw: Draw
             return ("measure", number, max(_datagram_size(draw), 1), MSG_PEEK * draw(2))
         case 34:
             return ("setsockopt", number, SOL_SOCKET, (SO_RCVBUF, SO_SNDBUF, SO_RCVLOWAT)[draw(3)], draw(1 << draw(24)))
+        case 35 | 36:
+            return ("sendmsg", number, _datagram_size(draw), target if draw(3) else None, draw(len(ANCILLARY)))
+        case 37 | 38:
+            return ("recvmsg", number, _datagram_size(draw), MESSAGE_FLAGS[draw(len(MESSAGE_FLAGS))])
+        case 39 | 40 | 41:
+            return ("recvmsg", number, _datagram_size(draw), MSG_ERRQUEUE)
+        case 42:
+            return ("setsockopt", number, IPPROTO_IP, IP_RECVERR, int(draw(4) > 0))
         case _:
             return (("listen", number, 1), ("accept", number), ("sendto", number, 10, ("foreign", 5)))[draw(3)]
 

@@ -15,8 +15,8 @@ from model.values.constants import POLL_ALL
 from model.values.observation import Observation
 from model.values.results import show
 
-from .arms import FOREIGN, payload
-from .operations import OF_EPOLL, Operation, describe
+from .arms import ANCILLARY_ROOM, FOREIGN, payload
+from .operations import ANCILLARY, OF_EPOLL, Operation, describe
 from .pair import Step
 
 HOME = "127.1.1.1"
@@ -105,10 +105,15 @@ def _expression(op: Operation, made: Made) -> str:
         return f"call(lambda: struct.unpack('i', fcntl.ioctl(s{number}, {args[0]:#x}, bytes(4)))[0])"
     if name == "measure":
         return f"call(lambda: s{number}.recv_into(bytearray({args[0]}), {args[0]}, {args[1] | 0x20:#x}))"
-    if name in ("send", "sendmore", "sendto", "sendmoreto"):
+    if name == "recvmsg":
+        return f"call(s{number}.recvmsg, {args[0]}, {ANCILLARY_ROOM}, {args[1]:#x})"
+    if name in ("send", "sendmore", "sendto", "sendmoreto", "sendmsg"):
         size = args[0]
         args[0] = f"bytes({size})" if size > 10 else repr(payload(made.sent, size))
         made.sent += size
+    if name == "sendmsg":
+        to = "" if args[1] is None else f", 0, {_address(args[1])}"
+        return f"call(s{number}.sendmsg, [{args[0]}], {list(ANCILLARY[args[2]])}{to})"
     if name == "sendmore":
         name, args = "send", [*args, "socket.MSG_MORE"]
     if name == "sendmoreto":

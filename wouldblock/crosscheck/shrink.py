@@ -102,8 +102,12 @@ def _rename(op: Operation, numbers: dict[tuple[str, int], int]) -> Operation:
     return (op[0], first, *((arg[0], numbers[arg]) if refers(arg) else arg for arg in op[2:]))
 
 
+_SIZED = frozenset("send recv sendto recvfrom sendmore sendmoreto sendmsg recvmsg peek measure".split())
+"""Operations whose third part is a size."""
+
+
 def _simpler(op: Operation) -> list[Operation]:
-    if op[0] in ("send", "recv", "sendto", "recvfrom", "sendmore", "sendmoreto", "peek", "measure") and op[2] > 1:
+    if op[0] in _SIZED and op[2] > 1:
         return [(op[0], op[1], size, *op[3:]) for size in (1, 100, 1000, 10_000) if size < op[2]]
     return []
 
