@@ -100,10 +100,14 @@ class Baton(Scheduler):
             carrier.task = _thread.get_native_id()
             ready.release()
             carrier.turn.acquire()
+            try:
+                if not self.ending:
+                    body()
+            except BaseException:
+                if not self.ending:  # what is left of a net that is over concerns nobody
+                    raise
             if not self.ending:
-                body()
-            self.over(guest)
-            if not self.ending:
+                self.over(guest)
                 self._carriers[self._next()].turn.release()
 
         _thread.start_new_thread(run, ())
@@ -123,7 +127,7 @@ class Baton(Scheduler):
         Yields what the thread is to call as soon as the kernel has answered: it says whether the thread slept.
         """
         wanted = self._umpire_wanted
-        if self.alone or wanted is None:
+        if self.alone or wanted is None or self.ending:
             yield lambda: False
             return
         me = self.running

@@ -27,7 +27,7 @@ import attrs
 from ..choices import Seeded
 from ..sockets.numbers import Numbers
 from ..trace import CallEvent, Event
-from ..values.constants import F_GETFD, MSG_DONTWAIT, POLL_ALWAYS, SO_TYPE, SOCK_DGRAM, SOL_SOCKET
+from ..values.constants import F_GETFD, MSG_DONTWAIT, POLL_ALWAYS, POLLERR, POLLIN, SO_TYPE, SOCK_DGRAM, SOL_SOCKET
 from ..values.observation import Observation
 from ..values.results import Answer, Block, Done, Fail
 from ..waiting import sleeping
@@ -375,9 +375,10 @@ class Kernel:
                 return answer
             assert isinstance(answer, Block)
             until_ns = self.host.gives_up_ns(fd, sends=call in _SENDS)
+            datagrams = call not in ("accept", *_SENDS) and self._is_datagram(fd)
             held = self.wait_for(
                 _on(call, line), attempt, [fd], reason=answer.on, until_ns=until_ns, line=line,
-                exclusive=call == "accept" or self._is_datagram(fd),
+                events=POLLIN | POLLERR if datagrams else 0, exclusive=call == "accept" or datagrams,
             )  # fmt: skip
             if not held:
                 answer = Fail(blocked.errno)
