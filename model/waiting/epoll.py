@@ -105,7 +105,7 @@ def wait(epoll: Epoll, most: int, host: Host) -> list[tuple[int, int]]:
         EPOLL.fire(host.trail, InterestEvent.REPORT, item, bits, host)
         if bits:
             reports.append((item.data, bits))
-    if epoll.ready:
+    if epoll.ready and epoll.number in host.sleepers:
         sleeping.wake(epoll.number, _PASSED_ON, host.sleepers)
     return reports
 
@@ -132,7 +132,7 @@ def wake(number: int, bits: int, host: Host) -> bool:
         else:
             EPOLL.fire(host.trail, InterestEvent.WAKE, item, bits, host)
     if not exclusive:
-        return sleeping.wake(number, bits, host.sleepers)
+        return number in host.sleepers and sleeping.wake(number, bits, host.sleepers)
     exclusive += sleeping.wake_shared(number, bits, host.sleepers)
     for each in sorted(exclusive, key=lambda each: each.since):
         if isinstance(each, Item):
