@@ -12,7 +12,7 @@ shut, and each later call reads a different one of the four.
 
 Endpoints name each other by number, never by reference: so a world can be copied by copying its endpoints.
 
-Not here: open file descriptions shared by several descriptors (`dup`).
+Not here: which descriptors it has (`Host.descriptors`, sockets/numbers.py).
 """
 
 from __future__ import annotations
@@ -56,7 +56,11 @@ class Endpoint:
     """The host that it is on: several may have their endpoints in common tables (world/namespaces.py)."""
     nonblocking: bool = False
     fd: int | None = None
-    """The descriptor, or None for a child not accepted yet and for an orphan whose descriptor was closed."""
+    """The descriptor, of several one of them; None for a child not accepted yet, and for an orphan, the last of whose
+    descriptors was closed.
+    """
+    duplicates: int = 0
+    """How many descriptors it has beside that one (dup(2)): a socket and its open file description are one here."""
     local: Address = UNNAMED
     remote: Address = UNNAMED
     ip_bound: bool = False

@@ -146,10 +146,14 @@ class Baton(Scheduler):
             carrier.task, carrier.ident = _thread.get_native_id(), _thread.get_ident()
             ready.release()
             carrier.turn.acquire()
+            try:
+                if not self.ending:
+                    body()
+            except BaseException:
+                if not self.ending:  # what is left of a net that is over concerns nobody
+                    raise
             if not self.ending:
-                body()
-            self.over(guest)
-            if not self.ending:
+                self.over(guest)
                 self._carriers[self._next()].turn.release()
 
         _thread.start_new_thread(run, ())
@@ -167,7 +171,8 @@ class Baton(Scheduler):
         """The running thread makes a call, and perhaps sleeps in it; behind it it has the baton again."""
         me = self.running
         carrier = self._carriers[me]
-        call = carrier.call = Call(what, watched=not self.alone and self._umpire_wanted is not None)
+        watched = not (self.alone or self._umpire_wanted is None or self.ending)
+        call = carrier.call = Call(what, watched)
         if call.watched:
             call.answered = lambda: self._answered(carrier, call)
             self._look_at(me, carrier)

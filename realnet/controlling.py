@@ -1,9 +1,9 @@
-"""`fcntl` on the running kernel, recording: ioctl() and, of fcntl(), the setting of O_NONBLOCK.
+"""`fcntl` on the running kernel, recording: ioctl() and, of fcntl(), duplication and the setting of O_NONBLOCK.
 
 Where the kernel writes its answer depends on what it was handed (a new bytes object, the caller's own buffer,
 nowhere); the trace shows the number itself. Both ways of setting O_NONBLOCK, `ioctl(FIONBIO)` and `fcntl(F_SETFL)`,
-are recorded as ``setblocking``, because that is what they do. Reading flags, and FD_CLOEXEC, which is no matter of
-sockets, leave no line.
+are recorded as ``setblocking``, because that is what they do, and both ways to duplicate as ``dup``. Reading flags, and
+FD_CLOEXEC, which is no matter of sockets, leave no line.
 
 Not here: locks. They are the real ones and nobody records them.
 """
@@ -48,6 +48,12 @@ def make_fcntl(recorder: Recorder) -> ModuleType:
             name = recorder.name_or_none(descriptor(fd))
             blocking = not arg & os.O_NONBLOCK
             return recorder.ask("setblocking", name, lambda *_: (blocking,), real.fcntl, fd, cmd, arg, shown=_nothing)
+        if cmd in (real.F_DUPFD, real.F_DUPFD_CLOEXEC) and isinstance(arg, int):
+            number, least = descriptor(fd), arg & 0xFFFFFFFF
+            return recorder.ask(
+                "dup", recorder.name_or_none(number), lambda *_: (least,) if least else (), real.fcntl, fd, cmd, arg,
+                shown=lambda new: recorder.duplicated(number, new),
+            )  # fmt: skip
         return real.fcntl(fd, cmd, arg)
 
     module = ModuleType("fcntl", real.__doc__)

@@ -34,6 +34,7 @@ from model.trace import Trace
 from .baton import Nap
 from .clock import make_time
 from .controlling import make_fcntl
+from .limits import DescriptorLimit
 from .namespace import Namespace
 from .page import FreshPage
 from .recorder import HOST, Recorder
@@ -63,8 +64,9 @@ class RealNet:
     """A context manager that yields a net on the running kernel: `socket`, `select`, `selectors`, `fcntl`, `time`,
     and the `trace`.
 
-    `settings` are those that are pinned (settings.py): `DEFAULT` has the kernel's own. Raises `NamespaceRefused` where
-    the machine does not allow a private network namespace.
+    `settings` are those that are pinned (settings.py): `DEFAULT` has the kernel's own. `descriptor_limit` is how many
+    descriptors the program may have, counted as on the model (limits.py); None leaves the process's own limit. Raises
+    `NamespaceRefused` where the machine does not allow a private network namespace.
     """
 
     socket: ModuleType
@@ -81,8 +83,10 @@ class RealNet:
     kernel: str
     """The running kernel's release."""
 
-    def __init__(self, seed: int = 0, settings: Settings = PINNED_SETTINGS) -> None:
-        self.seed = seed
+    def __init__(
+        self, seed: int = 0, settings: Settings = PINNED_SETTINGS, descriptor_limit: int | None = None
+    ) -> None:  # fmt: skip
+        self.seed, self.descriptor_limit = seed, descriptor_limit
         self._told = settings
         self._stack: ExitStack | None = None
 
@@ -107,6 +111,8 @@ class RealNet:
             self.selectors = fresh("selectors", {"select": self.select})
             self.socket = fresh("socket", {"_socket": make_socket_module(recorder), "selectors": self.selectors})
             adopt(self.socket, recorder)
+            if self.descriptor_limit is not None:
+                stack.enter_context(DescriptorLimit(self.descriptor_limit))
             recorder.start()
             self._stack = stack.pop_all()
         return self

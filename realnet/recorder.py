@@ -2,8 +2,8 @@
 
 A program names a socket by an object or by a descriptor; the trace names it ``s1``, ``s2``, … in the order in which
 sockets came to be, accepted ones included, and an epoll ``e1``, ``e2``, …, so that the model's trace and the kernel's
-can be laid side by side. A name ends with its descriptor: a number that belongs to no open socket or epoll of this net
-is shown as ``closed``, because numbers differ between the arms.
+can be laid side by side. A duplicate of a descriptor has a name of its own. A name ends with its descriptor: a number
+that belongs to no open socket or epoll of this net is shown as ``closed``, because numbers differ between the arms.
 
 After each call all open sockets are observed, through a second socket object on the same descriptor (a *view*) that
 is never closed, only detached. So a socket that the program drops is still collected, and thereby closed, when the
@@ -64,6 +64,16 @@ class Known:
     """The program's socket object, if there is one."""
 
 
+@attrs.define(eq=False)
+class KnownEpoll:
+    """One open descriptor of an epoll."""
+
+    name: str
+    inode: int
+    owner: Callable[[], Closing | None] = lambda: None
+    """The program's epoll object, if there is one."""
+
+
 class Recorder:
     """Names the sockets of one net, observes them and writes the trace. It records only while `recording`."""
 
@@ -77,7 +87,7 @@ class Recorder:
         self._observer = Observer()
         self._looking = threading.Lock()
         self._known: dict[int, Known] = {}
-        self._epolls: dict[int, tuple[str, weakref.ref[Closing]]] = {}
+        self._epolls: dict[int, KnownEpoll] = {}
         self._made = self._epolls_made = 0
 
     # Calls ----------------------------------------------------------------------------------------------------------
@@ -167,18 +177,37 @@ class Recorder:
         known = self._known.get(fd)
         if known is not None:
             return known.name
-        return self._epolls[fd][0] if fd in self._epolls else None
+        return self._epolls[fd].name if fd in self._epolls else None
 
     def own_epoll(self, fd: int, epoll: Closing) -> None:
         """`epoll` is the program's object for its descriptor; it gets a name if it has none."""
         if fd not in self._epolls:
-            self._epolls_made += self.recording
-            self._epolls[fd] = (f"e{self._epolls_made}", weakref.ref(epoll))
+            self._welcome_epoll(fd)
+        self.adopt_epoll(fd, epoll)
+
+    def adopt_epoll(self, fd: int, epoll: Closing) -> None:
+        """`epoll` is a further object of the program for a descriptor: the owner, if it is an epoll's without one."""
+        if fd in self._epolls and self._epolls[fd].owner() is None:
+            self._epolls[fd].owner = weakref.ref(epoll)
 
     def part_with_epoll(self, fd: int, epoll: Closing) -> None:
         """The program's object is gone, and the descriptor with it."""
-        if fd in self._epolls and self._epolls[fd][1]() in (None, epoll):
+        if fd in self._epolls and self._epolls[fd].owner() in (None, epoll):
             del self._epolls[fd]
+
+    def _welcome_epoll(self, fd: int) -> str:
+        self._epolls_made += self.recording
+        known = self._epolls[fd] = KnownEpoll(f"e{self._epolls_made}", os.fstat(fd).st_ino)
+        return known.name
+
+    def duplicated(self, fd: int, new: int) -> str:
+        """A descriptor was duplicated: the name of the new one; `NOT_OPEN` if the file is none of this net."""
+        if fd in self._epolls:
+            return self._welcome_epoll(new)
+        known = self._known.get(fd)
+        if known is None:
+            return NOT_OPEN
+        return self.welcome(new, known.view.family, known.view.type, known.view.proto)
 
     def welcome(self, fd: int, family: int, kind: int, proto: int) -> str:
         """Name and observe a socket that has come to be."""
@@ -199,7 +228,8 @@ class Recorder:
             self._known[fd].owner = lambda: sock
 
     def part(self, fd: int) -> None:
-        """The descriptor is about to be closed: observe the socket no more."""
+        """The descriptor is about to be closed: it has a name no more, and nobody observes the socket through it."""
+        self._epolls.pop(fd, None)
         known = self._known.pop(fd, None)
         if known is not None:
             self._observer.remove(known.view)
@@ -218,10 +248,12 @@ class Recorder:
     def close_all(self) -> None:
         """Close every socket that is still open, whoever has it, and record no more."""
         self.recording = False
-        for _, owner_of_epoll in list(self._epolls.values()):
-            epoll = owner_of_epoll()
+        for fd, known_epoll in list(self._epolls.items()):
+            epoll = known_epoll.owner()
             if epoll is not None:
                 epoll.close()
+            elif _is_still(fd, known_epoll.inode):
+                os.close(fd)
         for fd, known in list(self._known.items()):
             self.part(fd)
             owner = known.owner()

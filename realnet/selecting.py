@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from model.values.constants import FD_SETSIZE
-from model.values.results import Done
+from model.values.results import Done, Fail
 
 from .recorder import Recorder, no_arguments
 
@@ -67,7 +67,12 @@ class RecordingEpoll:
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
         self._fd = -1
         self.home.step()
-        self._epoll = real.epoll(sizehint, flags)
+        try:
+            self._epoll = real.epoll(sizehint, flags)
+        except OSError as error:
+            if error.errno:
+                self.home.add("epoll_create1", None, (real.EPOLL_CLOEXEC,), Fail(error.errno))
+            raise
         self._fd = self._epoll.fileno()
         self.home.own_epoll(self._fd, self)
         self.home.add("epoll_create1", self._name(), (real.EPOLL_CLOEXEC,), Done(self._name()))
@@ -79,6 +84,7 @@ class RecordingEpoll:
             return cls()
         made = object.__new__(cls)
         made._epoll, made._fd = real.epoll.fromfd(fd), fd
+        cls.home.adopt_epoll(fd, made)
         return made
 
     def __enter__(self) -> RecordingEpoll:

@@ -350,6 +350,11 @@ def make_socket_module(recorder: Recorder) -> ModuleType:
 
         recorder.ask("close", recorder.name_or_none(fd), no_arguments, part_and_close, fd)
 
+    def dup(fd: int, /) -> Any:
+        """A further descriptor for the same socket, which is closed on exec."""
+        name = recorder.name_or_none(fd)
+        return recorder.ask("dup", name, no_arguments, _socket.dup, fd, shown=lambda new: recorder.duplicated(fd, new))
+
     def getdefaulttimeout() -> float | None:
         """The timeout of new sockets of this net in seconds, or None."""
         return recorder.default_timeout
@@ -371,7 +376,7 @@ def make_socket_module(recorder: Recorder) -> ModuleType:
     module = ModuleType("_socket", _socket.__doc__)
     module.__dict__.update({name: value for name, value in vars(_socket).items() if not name.startswith("__")})
     module.__dict__.update(socket=cls, SocketType=cls, has_ipv6=False)
-    for function in (close, getdefaulttimeout, setdefaulttimeout, getaddrinfo):
+    for function in (close, dup, getdefaulttimeout, setdefaulttimeout, getaddrinfo):
         function.__module__, function.__qualname__ = "_socket", function.__name__
         setattr(module, function.__name__, function)
     return module

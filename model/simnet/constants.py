@@ -61,11 +61,9 @@ SOCKET: dict[str, int] = {
 SELECT: dict[str, int] = {name: int(getattr(model, name)) for name in _OF_POLL.split()}
 """What the simulated `select` carries."""
 
-F_GETFD, F_SETFD, F_GETFL, F_SETFL, FD_CLOEXEC = 1, 2, 3, 4, 1
-O_RDWR, O_NONBLOCK = 0o2, 0o4000
 FIONBIO = 0x5421
 
-FCNTL: dict[str, int] = {
-    "F_GETFD": F_GETFD, "F_SETFD": F_SETFD, "F_GETFL": F_GETFL, "F_SETFL": F_SETFL, "FD_CLOEXEC": FD_CLOEXEC,
-}  # fmt: skip
+_OF_FCNTL = "F_DUPFD F_GETFD F_SETFD F_GETFL F_SETFL F_DUPFD_CLOEXEC FD_CLOEXEC"
+
+FCNTL: dict[str, int] = {name: int(getattr(model, name)) for name in _OF_FCNTL.split()}
 """What the simulated `fcntl` carries."""

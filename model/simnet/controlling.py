@@ -7,10 +7,10 @@ anywhere, so a request that answers fails with EFAULT.
 
 ``ioctl(FIONREAD)``, ``TIOCOUTQ`` and ``SIOCOUTQNSD`` go to the model, as does every request that is not known here;
 ``FIONBIO`` sets O_NONBLOCK, and so does ``fcntl(F_SETFL)``: the trace shows both as `setblocking`, which is what they
-do. fcntl() knows F_GETFL, F_SETFL (O_NONBLOCK), F_GETFD and F_SETFD (FD_CLOEXEC).
+do, and F_DUPFD and F_DUPFD_CLOEXEC as `dup`. Reading flags (F_GETFL, F_GETFD) and FD_CLOEXEC (F_SETFD) leave no line.
 
-Not here: locks, duplication, leases; buffers longer than 1024 bytes that must be copied are refused as CPython
-refuses them.
+Not here: locks, leases, other flags than these; buffers longer than 1024 bytes that must be copied are refused as
+CPython refuses them.
 """
 
 from __future__ import annotations
@@ -20,14 +20,26 @@ from sys import byteorder
 from types import ModuleType
 from typing import Any
 
+from ..sockets.options import NotModelled
+from ..values.constants import (
+    F_DUPFD,
+    F_DUPFD_CLOEXEC,
+    F_SETFL,
+    O_APPEND,
+    O_ASYNC,
+    O_DIRECT,
+    O_NOATIME,
+    O_NONBLOCK,
+)
 from ..values.results import Fail
 from .arguments import c_int, file_descriptor
-from .constants import F_GETFD, F_GETFL, F_SETFD, F_SETFL, FCNTL, FD_CLOEXEC, FIONBIO, O_NONBLOCK, O_RDWR
+from .constants import FCNTL, FIONBIO
 from .errors import os_error
 from .kernel import Kernel
 
 _EFAULT, _EINVAL = 14, 22
 _COPY_MAX = 1024
+_OTHER_FLAGS = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME
 
 
 def make_fcntl(kernel: Kernel) -> ModuleType:
@@ -75,18 +87,14 @@ def make_fcntl(kernel: Kernel) -> ModuleType:
         return answer if given is None else given.tobytes()
 
     def _command(fd: int, command: int, value: int) -> int:
-        if command == F_SETFL:
-            kernel.set_blocking(fd, not value & O_NONBLOCK)
-            return 0
-        kernel.check_open(fd)
-        if command == F_GETFL:
-            return O_RDWR | (O_NONBLOCK if fd in kernel.nonblocking else 0)
-        if command == F_GETFD:
-            return 0 if fd in kernel.inheritable else FD_CLOEXEC
-        if command == F_SETFD:
-            (kernel.inheritable.discard if value & FD_CLOEXEC else kernel.inheritable.add)(fd)
-            return 0
-        raise os_error(_EINVAL)
+        if command in (F_DUPFD, F_DUPFD_CLOEXEC):
+            return int(kernel.ask("dup", fd, value, command == F_DUPFD))
+        if command != F_SETFL:
+            return int(kernel.quietly("fcntl", fd, command, value))
+        if value & _OTHER_FLAGS:
+            raise NotModelled(f"status flags {value & _OTHER_FLAGS:#o} are not modelled; O_NONBLOCK is")
+        kernel.set_blocking(fd, not value & O_NONBLOCK)
+        return 0
 
     module = ModuleType("fcntl", "The simulated stand-in for the standard library's module.")
     for function in (ioctl, fcntl):

@@ -21,7 +21,7 @@ Not here: what the calls mean (the model), how their arguments are checked (sock
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from sys import _getframe
 from types import FrameType
 from typing import Any, Protocol
@@ -29,8 +29,9 @@ from typing import Any, Protocol
 import attrs
 
 from ..choices import Seeded
+from ..sockets.numbers import Numbers
 from ..trace import CallEvent, Event
-from ..values.constants import MSG_DONTWAIT, POLL_ALWAYS, SO_TYPE, SOCK_DGRAM, SOL_SOCKET
+from ..values.constants import F_GETFD, MSG_DONTWAIT, POLL_ALWAYS, POLLERR, POLLIN, SO_TYPE, SOCK_DGRAM, SOL_SOCKET
 from ..values.observation import Observation
 from ..values.results import Answer, Block, Done, Fail
 from ..waiting import sleeping
@@ -39,7 +40,7 @@ from .arguments import FOREVER
 from .errors import raised
 from .greenlets import Clock, Greenlets
 
-_EINTR, _EAGAIN, _ENOTSOCK = 4, 11, 88
+_EINTR, _EAGAIN = 4, 11
 _SENDS = ("connect", "send", "sendto", "sendmsg")
 _ROOM = "room in the send buffer"
 BUSY_CALLS = 20_000
@@ -50,9 +51,11 @@ class Host(Protocol):
     """What the simulated modules need of a host of the model."""
 
     names: dict[int, str]
+    numbers: Numbers
 
     def call(self, name: str, /, *args: Any) -> Answer: ...
     def keep(self, fd: int, /) -> int: ...
+    def is_nonblocking(self, fd: int, /) -> bool: ...
     def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None: ...
     def seen(self) -> tuple[tuple[str, Observation], ...]: ...
     def beds(self, fds: Iterable[int], /) -> sleeping.Beds: ...
@@ -60,7 +63,7 @@ class Host(Protocol):
 
 @attrs.define(eq=False)
 class _Hold:
-    """A call that waits on the socket behind a descriptor."""
+    """A call that waits on the file behind a descriptor."""
 
     fd: int
 
@@ -75,10 +78,6 @@ class Kernel:
         self.events = events
         """The events of the trace to which the host adds; an unused list if there is no trace."""
         self.default_timeout_ns = FOREVER
-        self.nonblocking: set[int] = set()
-        """Descriptors whose open file description has O_NONBLOCK."""
-        self.inheritable: set[int] = set()
-        """Descriptors without FD_CLOEXEC."""
         self.running = True
         """False once the program has left the net: sockets and epolls that are dropped later are no longer
         closed."""
@@ -86,7 +85,7 @@ class Kernel:
         """True while `selectors` is executed, which tries whether an epoll can be made: yes, and none is."""
         self._idle = self._idle_from = self._idle_at_ns = 0
         self._held: dict[int, list[_Hold]] = {}
-        """Descriptor → the calls that wait on the socket behind it."""
+        """Descriptor → the calls that wait on the file behind it."""
         self._dropped: list[int] = []
         entries = (host.call, clock.sleep_until, clock.next_deadline, getattr(host, "observe", None))
         self._not_in = {getattr(entry, "__code__", None) for entry in entries}
@@ -182,27 +181,19 @@ class Kernel:
     def set_blocking(self, fd: int, blocking: bool) -> None:
         """Clear or set O_NONBLOCK; EBADF for a descriptor that is not open."""
         self.ask("setblocking", fd, blocking)
-        if blocking:
-            self.nonblocking.discard(fd)
-        else:
-            self.nonblocking.add(fd)
 
     def close(self, fd: int) -> Answer:
-        self.nonblocking.discard(fd)
-        self.inheritable.discard(fd)
-        if fd not in self._held:
-            return self.call("close", fd)
-        name = self.host.names[fd]
-        kept = self.host.keep(fd)
-        self._held[kept] = self._held.pop(fd)
-        for hold in self._held[kept]:
-            hold.fd = kept
-        self.events.append(CallEvent(self.clock.now_ns, "lo", "close", name, (), Done(), (), self.host.seen()))
-        return Done()
+        holds = self._held.pop(fd, None)
+        if holds is not None:
+            kept = self.host.keep(fd)
+            self._held[kept] = holds
+            for hold in holds:
+                hold.fd = kept
+        return self.call("close", fd)
 
     @contextmanager
     def _hold(self, fd: int) -> Iterator[_Hold]:
-        """A call that waits keeps the socket from going away, whoever closes the descriptor meanwhile."""
+        """A call that waits keeps the file from going away, whoever closes the descriptor meanwhile."""
         hold = _Hold(fd)
         self._held.setdefault(fd, []).append(hold)
         try:
@@ -215,13 +206,28 @@ class Kernel:
                 if hold.fd < 0:
                     self.quietly("close", hold.fd)
 
+    @contextmanager
+    def _hold_all(self, fds: Iterable[int]) -> Iterator[list[_Hold]]:
+        """The same for several. A thread that is alone need not: nobody can close anything meanwhile."""
+        with ExitStack() as stack:
+            yield [] if self.guests.alone else [stack.enter_context(self._hold(fd)) for fd in dict.fromkeys(fds)]
+
+    @contextmanager
+    def _number_for(self, call: str) -> Iterator[tuple[int, ...]]:
+        """What a call takes before it waits: accept the number of the descriptor that it is to give."""
+        if call != "accept" or self.guests.alone:
+            yield ()
+            return
+        number = self.host.numbers.take()
+        try:
+            yield (number,)
+        finally:
+            if number not in self.host.names:
+                self.host.numbers.give_back(number)
+
     def check_open(self, fd: int) -> None:
         """Raise EBADF if `fd` is not open."""
-        try:
-            self.quietly("getsockname", fd)
-        except OSError as error:
-            if error.errno != _ENOTSOCK:  # an epoll is open, and has no name
-                raise
+        self.quietly("fcntl", fd, F_GETFD)
 
     def drop(self, fd: int) -> None:
         """Close the descriptor of a socket object that the program let go of.
@@ -250,17 +256,17 @@ class Kernel:
 
     def wait_for(
         self, on: str, attempt: Attempt, fds: Iterable[int], *, reason: str = "", events: int = 0,
-        exclusive: bool = False, until_ns: int | None = None, line: CallEvent | None = None,
-        judge: Judge = as_most,
+        exclusive: bool = False, in_epoll_wait: bool = False, until_ns: int | None = None,
+        line: CallEvent | None = None, judge: Judge = as_most,
     ) -> bool:  # fmt: skip
         """The running thread waits in a call until `attempt` holds, or until a time; whether it held.
 
         It is asked again whenever one of `fds` wakes those who sleep on it for one of `events` (0 for all), the first
-        of them only if all are `exclusive`. `line` is what the trace is to say if none can ever hold. A signal may end
-        it with `Interrupted`; `judge` says whether.
+        of them only if all are `exclusive`, the last if they are `in_epoll_wait`. `line` is what the trace is to say if
+        none can ever hold. A signal may end it with `Interrupted`; `judge` says whether.
         """
         try:
-            with self._sleeping(attempt, fds, events, exclusive) as (asked_again, stand_last):
+            with self._sleeping(attempt, fds, events, exclusive, in_epoll_wait) as (asked_again, stand_last):
 
                 def judged(restarts: bool, again: bool) -> Broken:
                     broken = judge(restarts, again)
@@ -276,15 +282,15 @@ class Kernel:
 
     @contextmanager
     def _sleeping(
-        self, attempt: Attempt, fds: Iterable[int], events: int, exclusive: bool
-    ) -> Iterator[tuple[Attempt, Callable[[], None]]]:  # fmt: skip
+        self, attempt: Attempt, fds: Iterable[int], events: int, exclusive: bool, in_epoll_wait: bool
+    ) -> Iterator[tuple[Attempt, Callable[[], None]]]:
         """Sleep on files while the context lasts; yields the attempt that sleeps on if it does not hold, and what to do
         when the call is made again: to sleep as one who has just come.
         """
         guests = self.guests
         me = guests.running
         beds = self.host.beds(fds)
-        sleeper = sleeping.Sleeper(lambda: guests.wake(me), events, exclusive)
+        sleeper = sleeping.Sleeper(lambda: guests.wake(me), events, exclusive or in_epoll_wait, in_epoll_wait)
 
         def asked_again() -> bool:
             held = attempt()
@@ -303,7 +309,12 @@ class Kernel:
             beds.leave(sleeper)
 
     def until_ready(self, call: str, args: tuple[Any, ...], timeout_ns: int, fds: Iterable[int], events: int) -> Any:
-        """What is ready, as `call` says it; waits for `timeout_ns`, for ever if it is `FOREVER`."""
+        """What is ready, as `call` says it; waits for `timeout_ns`, for ever if it is `FOREVER`.
+
+        poll and select look descriptors up each time they look, so they notice one that is closed meanwhile or means
+        another file; but the files that they began with live on until they are over (do_poll, do_select). epoll_wait
+        keeps the epoll.
+        """
         ready = self.ask(call, *args)
         if _any_ready(ready):
             return ready
@@ -311,34 +322,37 @@ class Kernel:
             self.note_idle(call, -1)
             return ready
         line = self.take_out()
-        nothing, until_ns = ready, self.deadline(timeout_ns)
+        nothing, until_ns, waits_on_epoll = ready, self.deadline(timeout_ns), call == "epoll_wait"
+
+        def ask_again() -> Any:
+            if waits_on_epoll and holds:
+                return self._asked(call, holds[0].fd, *args[1:])
+            return self._asked(call, *args, True) if call == "select" else self._asked(call, *args)
 
         def attempt() -> bool:
             nonlocal ready, line
-            ready = self._asked(call, *args)
+            ready = ask_again()
             found = _any_ready(ready)
             if not found:
                 line = self.take_out()
             return found
 
-        def wait() -> bool:
-            return self.wait_for(
-                _on(call, line), attempt, fds, reason="readiness", events=events, exclusive=call == "epoll_wait",
-                until_ns=until_ns, line=line,
-            )  # fmt: skip
-
         while True:
-            try:
-                if not wait():
-                    ready = self._asked(call, *args)
+            with self._hold_all(fds) as holds, suppress(Interrupted):
+                held = self.wait_for(
+                    _on(call, line), attempt, fds, reason="readiness", events=events, in_epoll_wait=waits_on_epoll,
+                    until_ns=until_ns, line=line,
+                )  # fmt: skip
+                ready = ready if held else ask_again()
                 break
-            except Interrupted:
-                self.guests.handle()
-                if self._is_past(until_ns):
-                    self.put(line, Done(nothing))
-                    return nothing
-                if attempt():
-                    break
+            self.guests.handle()
+            if self._is_past(until_ns):
+                self.put(line, Done(nothing))
+                return nothing
+            ready = self._asked(call, *args)
+            if _any_ready(ready):
+                break
+            line = self.take_out()
         self.guests.handle()
         return ready
 
@@ -355,22 +369,18 @@ class Kernel:
         def attempt() -> bool:
             return bool(self.quietly("poll", asked)) and then()
 
-        def wait() -> bool:
-            on = f"{call}() on {self.host.names.get(fd)}"
-            return self.wait_for(on, attempt, [fd], events=events | POLL_ALWAYS, until_ns=until_ns)
-
+        on = f"{call}() on {self.host.names.get(fd)}"
         held = attempt()
         if not held and until_ns is not None and self.clock.now_ns >= until_ns:
             return False
         while not held:
-            try:
-                held = wait()
+            with self._hold_all([fd]), suppress(Interrupted):
+                held = self.wait_for(on, attempt, [fd], events=events | POLL_ALWAYS, until_ns=until_ns) or attempt()
                 break
-            except Interrupted:
-                self.guests.handle()
-                if self._is_past(until_ns):
-                    return False
-                held = attempt()
+            self.guests.handle()
+            if self._is_past(until_ns):
+                return False
+            held = attempt()
         self.guests.handle()
         return held
 
@@ -404,16 +414,16 @@ class Kernel:
 
         def attempt() -> bool:
             nonlocal answer, line
-            answer = self.call(call, hold.fd, *args)
+            answer = self.call(call, hold.fd, *args, *number)
             self.amend(line.rules if line is not None else ())
             if isinstance(answer, Block):
                 line = self.take_out()
                 return False
             return True
 
-        exclusive = call == "accept" or self._is_datagram(fd)
+        datagrams = call not in ("accept", *_SENDS) and self._is_datagram(fd)
         while True:
-            with self._hold(fd) as hold:
+            with self._hold(fd) as hold, self._number_for(call) as number:
                 if attempt():
                     break
                 assert isinstance(answer, Block)
@@ -421,7 +431,8 @@ class Kernel:
                 with suppress(Interrupted):
                     if not self.wait_for(
                         _on(call, line), attempt, [fd], reason=answer.on, until_ns=until_ns, line=line,
-                        exclusive=exclusive, judge=self._judge(call, hold, until_ns),
+                        events=POLLIN | POLLERR if datagrams else 0, exclusive=call == "accept" or datagrams,
+                        judge=self._judge(call, hold, until_ns),
                     ):  # fmt: skip
                         answer = Fail(blocked.errno)
                         self.put(line, answer)

@@ -16,6 +16,7 @@ from operator import index
 from types import ModuleType
 from typing import Any, NoReturn
 
+from ..values.constants import F_GETFD, F_SETFD, FD_CLOEXEC
 from ..values.results import Fail
 from . import names
 from .arguments import FOREVER, c_int, socket_timeout_ns
@@ -69,11 +70,6 @@ def _swap32(x: Any) -> int:
     return int.from_bytes(index(x).to_bytes(4, "big"), "little")
 
 
-def dup(fd: int, /) -> NoReturn:
-    """Not modelled."""
-    raise NotImplementedError("dup() is not modelled yet: a socket of the simulated host has exactly one descriptor")
-
-
 def socketpair(*family_type_proto: int) -> NoReturn:
     """Not modelled: the families that have pairs are not."""
     raise OSError(_EOPNOTSUPP, "socketpair() needs Unix sockets, which are not modelled: connect two TCP sockets")
@@ -90,6 +86,11 @@ def make_socket_module(kernel: Kernel) -> ModuleType:
         answer = kernel.close(number)
         if isinstance(answer, Fail):
             raise raised(answer)
+
+    def dup(fd: int, /) -> int:
+        """A further descriptor for the same socket, which is closed on exec."""
+        new: int = kernel.ask("dup", c_int(fd))
+        return new
 
     def getdefaulttimeout() -> float | None:
         """The timeout of new sockets in seconds, or None."""
@@ -119,13 +120,11 @@ def adopt(module: ModuleType, kernel: Kernel) -> None:
 
     def get_inheritable(self: Any) -> bool:
         """Whether the descriptor would survive exec()."""
-        kernel.check_open(self.fileno())
-        return self.fileno() in kernel.inheritable
+        return not kernel.quietly("fcntl", self.fileno(), F_GETFD) & FD_CLOEXEC
 
     def set_inheritable(self: Any, inheritable: Any) -> None:
         """Whether the descriptor shall survive exec()."""
-        kernel.check_open(self.fileno())
-        (kernel.inheritable.add if inheritable else kernel.inheritable.discard)(self.fileno())
+        kernel.quietly("fcntl", self.fileno(), F_SETFD, 0 if inheritable else FD_CLOEXEC)
 
     def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | None = None) -> NoReturn:
         raise module._GiveupOnSendfile("the simulated host has no sendfile(2)")

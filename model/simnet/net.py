@@ -32,6 +32,7 @@ from .. import machines  # noqa: F401  # a rule is there once its file is import
 from ..choices import Seeded
 from ..guests.modules import join_all
 from ..profiles import LINUX, Profile
+from ..sockets.numbers import MOST
 from ..trace import Trace
 from ..world.host import Host
 from ..world.world import World
@@ -55,8 +56,9 @@ class SimHost:
     queue: ModuleType
     signal: ModuleType
 
-    def _live_on(self, host: Host, world: World, trace: Trace, guests: Greenlets) -> None:
+    def _live_on(self, host: Host, world: World, trace: Trace, guests: Greenlets, descriptor_limit: int) -> None:
         self._host = host
+        host.numbers.limit = descriptor_limit
         self._kernel = Kernel(host, trace.events, world, guests)
         modules = make_modules(self._kernel)
         self.socket, self.select, self.selectors = modules["socket"], modules["select"], modules["selectors"]
@@ -76,15 +78,17 @@ class SimHost:
 class SimNet(SimHost):
     """A context manager that yields a simulated net: its modules, and in `trace` every call made through them.
 
-    `seed` decides where the kernel is free (ports, sequence numbers); `profile` is the system that is simulated.
+    `seed` decides where the kernel is free (ports, sequence numbers); `profile` is the system that is simulated;
+    `descriptor_limit`, at least 3, is one more than the highest descriptor that a host's program may have, which has 0,
+    1 and 2 to begin with (RLIMIT_NOFILE).
     """
 
     trace: Trace
     world: World
     wire: SimWire
 
-    def __init__(self, seed: int = 0, profile: Profile = LINUX) -> None:
-        self.seed, self.profile = seed, profile
+    def __init__(self, seed: int = 0, profile: Profile = LINUX, descriptor_limit: int = MOST) -> None:
+        self.seed, self.profile, self.descriptor_limit = seed, profile, descriptor_limit
         self._hosts: dict[str, SimHost] = {}
         self._entered = False
 
@@ -95,7 +99,7 @@ class SimNet(SimHost):
         self.trace = Trace("model", seed=self.seed, profile=self.profile.name)
         self.world = World(seed=self.seed, profile=self.profile, trace=self.trace)
         self._guests = Greenlets(self.world, Seeded(self.seed), self.trace.events)
-        self._live_on(self.world.host, self.world, self.trace, self._guests)
+        self._live_on(self.world.host, self.world, self.trace, self._guests, self.descriptor_limit)
         self._hosts = {self.world.host.name: self}
         self.wire = SimWire(self.world)
         return self
@@ -131,7 +135,8 @@ class SimNet(SimHost):
         found = self._hosts.get(name)
         if found is None:
             found = self._hosts[name] = SimHost()
-            found._live_on(self.world.add_host(name), self.world, self.trace, self._guests)
+            host = self.world.add_host(name)
+            found._live_on(host, self.world, self.trace, self._guests, self.descriptor_limit)
         return found
 
     def __getattr__(self, name: str) -> Any:

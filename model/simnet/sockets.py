@@ -322,7 +322,7 @@ class SimulatedSocket:
         """Send through a socket that may wait, for a time or for ever."""
         if self._timeout_ns > 0:
             return self._when(POLLOUT, call, data, flags, *address)
-        if self._type != SOCK_STREAM or flags & MSG_DONTWAIT or self._fd in self._kernel.nonblocking:
+        if self._type != SOCK_STREAM or flags & MSG_DONTWAIT or self._kernel.host.is_nonblocking(self._fd):
             answer = self._call(call, self._fd, data, flags, *address)
         else:
             answer = self._kernel.until_sent(call, self._fd, data, flags, *address)

@@ -1,16 +1,26 @@
 """Descriptors: the small integers that programs hold, and the calls that begin by looking one up.
 
 A descriptor is OPEN or CLOSED. A call on a closed one answers EBADF, whatever the call. The lowest free number is
-given out, as POSIX demands, so a closed descriptor's number soon means another socket.
+given out, as POSIX demands, so a closed descriptor's number soon means another socket (numbers.py).
 
 Behind a descriptor is a socket or an epoll, and each kind refuses the calls that are for the other.
 
-Not here: descriptors that share one description (`dup`), limits on their number, what an epoll does (waiting/epoll.py).
+A file may have several descriptors (dup(2), fcntl(2)). Then each call on one is a call on the file, and can be seen
+through all: O_NONBLOCK belongs to the file. FD_CLOEXEC belongs to the descriptor. To close one of several does nothing
+to the file: nothing is sent, nobody is woken, and an epoll that watches the file under the closed number goes on
+reporting it under that number, which nobody can take back before the last descriptor of the file is closed.
+
+When no number is free below the limit, what would make a descriptor says EMFILE: `socket` after its arguments were
+looked at, `accept` before it looks at its socket, so that a connection that waits goes on waiting.
+
+Not here: what an epoll does (waiting/epoll.py); flags of a file other than O_NONBLOCK (O_APPEND, O_ASYNC, O_NOATIME
+raise `NotModelled`); files that are no sockets; handing descriptors to other programs.
 """
 
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -21,8 +31,14 @@ from ..values.constants import (
     AF_INET,
     EPOLL_CLOEXEC,
     EPOLL_MAX_EVENTS,
+    F_GETFD,
+    F_GETFL,
+    F_SETFD,
+    FD_CLOEXEC,
     IPPROTO_TCP,
     IPPROTO_UDP,
+    O_NONBLOCK,
+    O_RDWR,
     SOCK_DGRAM,
     SOCK_STREAM,
 )
@@ -47,6 +63,9 @@ class DescriptorEvent(IntEnum):
     EPOLL_CREATE = 6
     EPOLL_CALL = 7
     EPOLL_WAIT = 8
+    ACCEPT = 9
+    DUP = 10
+    FLAGS = 11
 
 
 @attrs.define(eq=False)
@@ -59,6 +78,7 @@ class Descriptor:
 
 DESCRIPTOR = Machine("descriptor", "Descriptor", DescriptorState, DescriptorEvent)
 _CLOSED, _OPEN = DescriptorState.CLOSED, DescriptorState.OPEN
+_UNLIMITED = "the random check leaves the limit of its process alone; tests/simnet/test_descriptors.py, on both arms"
 
 
 @DESCRIPTOR.rule(
@@ -70,9 +90,21 @@ def socket_of_other_family(d: Descriptor, family: int, kind: int, proto: int, ho
     return Fail(errno.EAFNOSUPPORT)
 
 
+_PROTOCOLS = {SOCK_STREAM: (0, IPPROTO_TCP), SOCK_DGRAM: (0, IPPROTO_UDP)}
+
+
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.SOCKET, stays=(_CLOSED,), cite="socket(2), EMFILE", unconfirmed=_UNLIMITED,
+    when=lambda d, family, kind, proto, host: proto in _PROTOCOLS.get(kind, ()) and host.numbers.is_full(),
+)  # fmt: skip
+def socket_finds_no_number(d: Descriptor, family: int, kind: int, proto: int, host: Host) -> Answer:
+    """The program has as many descriptors as it may have: EMFILE."""
+    return Fail(errno.EMFILE)
+
+
 @DESCRIPTOR.rule(
     on=DescriptorEvent.SOCKET, moves={_CLOSED: _OPEN},
-    when=lambda d, family, kind, proto, host: kind == SOCK_STREAM and proto in (0, IPPROTO_TCP), cite="socket(2)",
+    when=lambda d, family, kind, proto, host: kind == SOCK_STREAM and proto in _PROTOCOLS[kind], cite="socket(2)",
 )  # fmt: skip
 def tcp_socket_opens(d: Descriptor, family: int, kind: int, proto: int, host: Host) -> Answer:
     """A fresh TCP socket: blocking, unbound, unconnected."""
@@ -81,7 +113,7 @@ def tcp_socket_opens(d: Descriptor, family: int, kind: int, proto: int, host: Ho
 
 @DESCRIPTOR.rule(
     on=DescriptorEvent.SOCKET, moves={_CLOSED: _OPEN},
-    when=lambda d, family, kind, proto, host: kind == SOCK_DGRAM and proto in (0, IPPROTO_UDP), cite="socket(2)",
+    when=lambda d, family, kind, proto, host: kind == SOCK_DGRAM and proto in _PROTOCOLS[kind], cite="socket(2)",
 )  # fmt: skip
 def udp_socket_opens(d: Descriptor, family: int, kind: int, proto: int, host: Host) -> Answer:
     """A fresh UDP socket: blocking, without a port."""
@@ -125,9 +157,28 @@ def socket_call_on_epoll(d: Descriptor, host: Host, ioctl: bool = False) -> Answ
     return Fail(errno.ENOTSOCK)
 
 
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.ACCEPT, stays=(_OPEN,), when=lambda d, host: host.numbers.is_full(), cite="accept(2), EMFILE",
+    unconfirmed=_UNLIMITED,
+)  # fmt: skip
+def accept_finds_no_number(d: Descriptor, host: Host) -> Answer:
+    """The program has as many descriptors as it may have: EMFILE, before the socket is looked at.
+    Whatever is open may be asked, and a connection that waits goes on waiting (get_unused_fd_flags)."""
+    return Fail(errno.EMFILE)
+
+
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.CLOSE, moves={_OPEN: _CLOSED}, when=lambda d, shared, host: shared, cite="close(2); dup(2)",
+)  # fmt: skip
+def one_of_several_closes(d: Descriptor, shared: bool, host: Host) -> Answer:
+    """The number is free again, and nothing happens to the file: it has another descriptor, or a call waits on it.
+    Epolls go on reporting it under the closed number (epoll(7), Q6)."""
+    return OK
+
+
 @DESCRIPTOR.rule(on=DescriptorEvent.CLOSE, moves={_OPEN: _CLOSED}, cite="close(2)")
-def descriptor_closes(d: Descriptor, host: Host) -> Answer:
-    """The number is free again at once, whatever the connection still has to do."""
+def descriptor_closes(d: Descriptor, shared: bool, host: Host) -> Answer:
+    """The last descriptor: its number is free again at once, whatever the connection still has to do."""
     return OK
 
 
@@ -149,6 +200,70 @@ def blocking_is_set(d: Descriptor, host: Host) -> Answer:
     return OK
 
 
+# ---------------------------------------------------------------- several descriptors of one file
+
+
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.DUP, stays=(_OPEN,), when=lambda d, least, inheritable, host: least >= host.numbers.limit,
+    cite="fcntl(2), F_DUPFD: EINVAL",
+)  # fmt: skip
+def duplicate_is_beyond_the_limit(d: Descriptor, least: int, inheritable: bool, host: Host) -> Answer:
+    """The number from which on one is wanted is beyond the limit itself: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.DUP, stays=(_OPEN,), when=lambda d, least, inheritable, host: host.numbers.is_full(least),
+    cite="dup(2), fcntl(2): EMFILE", unconfirmed=_UNLIMITED,
+)  # fmt: skip
+def duplicate_finds_no_number(d: Descriptor, least: int, inheritable: bool, host: Host) -> Answer:
+    """The program has as many descriptors as it may have, or all from that number on are taken: EMFILE."""
+    return Fail(errno.EMFILE)
+
+
+@DESCRIPTOR.rule(on=DescriptorEvent.DUP, stays=(_OPEN,), cite="dup(2); fcntl(2), F_DUPFD, F_DUPFD_CLOEXEC")
+def descriptor_is_duplicated(d: Descriptor, least: int, inheritable: bool, host: Host) -> Answer:
+    """The lowest free number from that one on means the same file from now on.
+    Whether it outlives exec is its own affair: F_DUPFD lets it, F_DUPFD_CLOEXEC does not."""
+    new = host.duplicate(d.fd, least)
+    if inheritable:
+        host.numbers.inheritable.add(new)
+    return Done(new)
+
+
+def _asks_for(command: int) -> Callable[[Descriptor, int, int, Host], bool]:
+    return lambda d, asked, value, host: asked == command
+
+
+@DESCRIPTOR.rule(on=DescriptorEvent.FLAGS, stays=(_OPEN,), when=_asks_for(F_GETFD), cite="fcntl(2), F_GETFD")
+def flags_of_a_descriptor_are_told(d: Descriptor, command: int, value: int, host: Host) -> Answer:
+    """FD_CLOEXEC or nothing, of this descriptor alone."""
+    return Done(0 if d.fd in host.numbers.inheritable else FD_CLOEXEC)
+
+
+@DESCRIPTOR.rule(on=DescriptorEvent.FLAGS, stays=(_OPEN,), when=_asks_for(F_SETFD), cite="fcntl(2), F_SETFD")
+def flags_of_a_descriptor_are_set(d: Descriptor, command: int, value: int, host: Host) -> Answer:
+    """Whether it is closed on exec: of this descriptor, whatever others the file has. Other bits mean nothing."""
+    (host.numbers.inheritable.discard if value & FD_CLOEXEC else host.numbers.inheritable.add)(d.fd)
+    return Done(0)
+
+
+@DESCRIPTOR.rule(on=DescriptorEvent.FLAGS, stays=(_OPEN,), when=_asks_for(F_GETFL), cite="fcntl(2), F_GETFL")
+def flags_of_a_file_are_told(d: Descriptor, command: int, value: int, host: Host) -> Answer:
+    """Open for reading and writing, and O_NONBLOCK if it is set, through whichever descriptor that was."""
+    file = host.file(d.fd)
+    assert file is not None
+    return Done(O_RDWR | O_NONBLOCK * file.nonblocking)
+
+
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.FLAGS, stays=(_OPEN,), cite="fcntl(2), EINVAL", unconfirmed="locks and leases are not offered",
+)  # fmt: skip
+def other_commands_are_refused(d: Descriptor, command: int, value: int, host: Host) -> Answer:
+    """No such command: EINVAL."""
+    return Fail(errno.EINVAL)
+
+
 # ---------------------------------------------------------------- epoll
 
 
@@ -168,6 +283,15 @@ def epoll_of_no_size(d: Descriptor, size: int, flags: int, host: Host) -> Answer
 def epoll_with_other_flags(d: Descriptor, size: int, flags: int, host: Host) -> Answer:
     """There is no flag but EPOLL_CLOEXEC: EINVAL."""
     return Fail(errno.EINVAL)
+
+
+@DESCRIPTOR.rule(
+    on=DescriptorEvent.EPOLL_CREATE, stays=(_CLOSED,), when=lambda d, size, flags, host: host.numbers.is_full(),
+    cite="epoll_create(2), EMFILE", unconfirmed=_UNLIMITED,
+)  # fmt: skip
+def epoll_finds_no_number(d: Descriptor, size: int, flags: int, host: Host) -> Answer:
+    """The program has as many descriptors as it may have: EMFILE."""
+    return Fail(errno.EMFILE)
 
 
 @DESCRIPTOR.rule(on=DescriptorEvent.EPOLL_CREATE, moves={_CLOSED: _OPEN}, cite="epoll_create(2)")

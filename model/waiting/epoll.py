@@ -14,20 +14,27 @@ is ready for. From this all of epoll follows:
 - what a wait with few places leaves keeps its place, before what was reported; so nobody starves;
 - to register or to modify is to ask at once: what is ready then is an edge, whoever has reported it before.
 
-A file is known by its number and the descriptor that it was registered with. When the last descriptor of a file is
-closed it is forgotten. An epoll is itself a file: it can be polled, and be watched by another epoll; a wake-up passes
-on to whoever watches it. Chains of more than five epolls and rings are refused.
+A file is known by its number and the descriptor that it was registered with. So one file may be registered under each
+of its descriptors, and is reported under each; and if one of them is closed, the file goes on being reported under a
+number that means nothing any more, or another file, which may be registered beside it. Nobody can name the old item
+then. Only when the last descriptor of a file is closed it is forgotten. An epoll is itself a file: it can be polled,
+and be watched by another epoll; a wake-up passes on to whoever watches it. Chains of more than five epolls and rings
+are refused.
 
-Of several epolls that watch one socket the one that was registered last is woken first, those with EPOLLEXCLUSIVE
-behind all others. Exclusive means that one *sleeper* is enough: while nobody sleeps in a wait it changes nothing more.
-Threads that sleep in a wait on one epoll are woken one at a time, who came first before others (sleeping.py).
+Of several items of one file the one that was registered last is woken first, those with EPOLLEXCLUSIVE behind all
+others, in the order in which they were registered. Exclusive means that one *sleeper* is enough: a wake-up goes along
+the exclusive items, and makes each of them ready, until it comes to one in whose epoll somebody sleeps in a wait, and
+ends there. Threads that sleep exclusively on the file itself, in accept or in recv of a datagram, stand in the same row
+where they came, and end it as well.
+
+Threads that sleep in a wait on one epoll are woken one at a time, who came last before others. A wait that leaves
+anything in the ready list, be it because it had few places or because a level is asked again, wakes the next.
 
 Here each file that an epoll watches is an item, and each item a machine (interest.py).
 
-Not here: whom of several sleepers in different epolls EPOLLEXCLUSIVE spares; what arrives
-while a wait reports (nothing can, on one processor); files that cannot be polled and are refused with EPERM (there are
-sockets and epolls only); one file under two descriptors (there is no `dup`); suspending the machine (EPOLLWAKEUP is
-taken and does nothing); limits on the number of watches, and on the number of paths through epolls to one file.
+Not here: what arrives while a wait reports (nothing can, on one processor); files that cannot be polled and are refused
+with EPERM (there are sockets and epolls only); suspending the machine (EPOLLWAKEUP is taken and does nothing); limits
+on the number of watches, and on the number of paths through epolls to one file.
 """
 
 from __future__ import annotations
@@ -79,7 +86,7 @@ _OPERATIONS = {
 def control(wish: Wish, fd: int, host: Host) -> Answer:
     """epoll_ctl: register, modify or forget a file under its descriptor `fd`."""
     key = (wish.file.number, fd)
-    item = wish.epoll.items.get(key) or Item(wish.epoll.fd, *key)
+    item = wish.epoll.items.get(key) or Item(wish.epoll.number, *key)
     refused: Answer | None = EPOLL.offer(host.trail, InterestEvent.CHECK, item, wish, host)
     if refused is not None:
         return refused
@@ -98,6 +105,8 @@ def wait(epoll: Epoll, most: int, host: Host) -> list[tuple[int, int]]:
         EPOLL.fire(host.trail, InterestEvent.REPORT, item, bits, host)
         if bits:
             reports.append((item.data, bits))
+    if epoll.ready and epoll.number in host.sleepers:
+        sleeping.wake(epoll.number, _PASSED_ON, host.sleepers)
     return reports
 
 
@@ -112,10 +121,28 @@ def look(epoll: Epoll, host: Host) -> int:
     return 0
 
 
-def wake(number: int, bits: int, host: Host) -> None:
-    """A file wakes those who watch it. `bits` are what it is about, 0 for no one knows what (`ep_poll_callback`)."""
+def wake(number: int, bits: int, host: Host) -> bool:
+    """A file wakes those who watch it and those who sleep on it. `bits` are what it is about, 0 for no one knows what
+    (`__wake_up_common`, `ep_poll_callback`). Whether somebody who sleeps exclusively was among them.
+    """
+    exclusive: list[Item | sleeping.Sleeper] = []
     for item in host.watchers.get(number, ()):
-        EPOLL.fire(host.trail, InterestEvent.WAKE, item, bits, host)
+        if item.events & EPOLLEXCLUSIVE:
+            exclusive.append(item)
+        else:
+            EPOLL.fire(host.trail, InterestEvent.WAKE, item, bits, host)
+    if not exclusive:
+        return number in host.sleepers and sleeping.wake(number, bits, host.sleepers)
+    exclusive += sleeping.wake_shared(number, bits, host.sleepers)
+    for each in sorted(exclusive, key=lambda each: each.since):
+        if isinstance(each, Item):
+            enough = EPOLL.fire(host.trail, InterestEvent.WAKE, each, bits, host)
+        else:
+            sleeping.rouse(each, number, host.sleepers)
+            enough = True
+        if enough and bits:
+            return True
+    return False
 
 
 def close(number: int, host: Host) -> None:
@@ -131,11 +158,12 @@ def release(epoll: Epoll, host: Host) -> None:
 
 
 def copies(epolls: dict[int, Epoll], watchers: dict[int, list[Item]]) -> tuple[dict[int, Epoll], dict[int, list[Item]]]:
-    """The epolls of a host and who watches whom, copied so that they can go on apart."""
+    """The epolls of a host, by number, and who watches whom, copied so that they can go on apart."""
     new = {}
-    for fd, epoll in epolls.items():
+    for number, epoll in epolls.items():
         items = {key: attrs.evolve(item) for key, item in epoll.items.items()}
-        new[fd] = Epoll(epoll.number, fd, items, OrderedDict((key, items[key]) for key in epoll.ready))
+        ready = OrderedDict((key, items[key]) for key in epoll.ready)
+        new[number] = attrs.evolve(epoll, items=items, ready=ready)
     return new, {number: [new[item.owner].items[item.key] for item in row] for number, row in watchers.items()}
 
 
@@ -144,7 +172,7 @@ def copies(epolls: dict[int, Epoll], watchers: dict[int, list[Item]]) -> tuple[d
 
 def _asked_bits(item: Item, host: Host) -> int:
     """What a file is ready for, of what was asked for. A send buffer that is found full is remembered."""
-    inner = host.epolls.get(item.fd)
+    inner = host.instances.get(item.number)
     if inner is not None:
         return look(inner, host) & item.events
     endpoint = host.endpoints[item.number]
@@ -154,16 +182,24 @@ def _asked_bits(item: Item, host: Host) -> int:
     return mask & item.events
 
 
-def _append(item: Item, host: Host) -> None:
-    """Put it at the end of the ready list, and tell those who watch the epoll itself."""
-    epoll = host.epolls[item.owner]
-    epoll.ready[item.key] = item
-    wake(epoll.number, _PASSED_ON, host)
-    sleeping.wake(epoll.number, _PASSED_ON, host.sleepers)
+def _append(item: Item, host: Host) -> bool:
+    """Put it at the end of the ready list, and tell those who watch the epoll itself and who sleep in a wait on it.
+    Whether anybody does.
+    """
+    host.instances[item.owner].ready[item.key] = item
+    return wake(item.owner, _PASSED_ON, host)
+
+
+def _suffices(item: Item, bits: int, *, slept: bool) -> bool:
+    """Whether a wake-up that passes along exclusive items ends here: somebody slept in a wait on the epoll, and the
+    wake-up is about reading or about writing, as was asked for, or about neither.
+    """
+    about = bits & (EPOLLIN | EPOLLOUT)
+    return slept and (not about or (about in (EPOLLIN, EPOLLOUT) and bool(item.events & about)))
 
 
 def _forget(item: Item, host: Host) -> None:
-    epoll = host.epolls[item.owner]
+    epoll = host.instances[item.owner]
     del epoll.items[item.key]
     epoll.ready.pop(item.key, None)
     row = host.watchers.get(item.number)
@@ -177,24 +213,29 @@ def _enter(item: Item, wish: Wish, host: Host) -> None:
     """Watch the file: before those who do already; exclusively behind them (`add_wait_queue_exclusive`)."""
     item.events, item.data = wish.events | _UNASKED, wish.data
     wish.epoll.items[item.key] = item
+    if item.events & EPOLLEXCLUSIVE:
+        item.since = host.next_order()
     row = host.watchers.setdefault(item.number, [])
     row.insert(len(row) if item.events & EPOLLEXCLUSIVE else 0, item)
 
 
+def _inner(epoll: Epoll, host: Host) -> list[Epoll]:
+    """The epolls that an epoll watches."""
+    return [host.instances[item.number] for item in epoll.items.values() if item.number in host.instances]
+
+
 def _links_below(epoll: Epoll, host: Host) -> int:
     """How many links the longest chain of epolls has that hang in this one."""
-    inner = (host.epolls[item.fd] for item in epoll.items.values() if item.fd in host.epolls)
-    return max((1 + _links_below(each, host) for each in inner), default=0)
+    return max((1 + _links_below(each, host) for each in _inner(epoll, host)), default=0)
 
 
 def _links_above(epoll: Epoll, host: Host) -> int:
-    owners = (host.epolls[item.owner] for item in host.watchers.get(epoll.number, ()))
+    owners = (host.instances[item.owner] for item in host.watchers.get(epoll.number, ()))
     return max((1 + _links_above(each, host) for each in owners), default=0)
 
 
 def _reaches(start: Epoll, goal: Epoll, host: Host) -> bool:
-    inner = (host.epolls[item.fd] for item in start.items.values() if item.fd in host.epolls)
-    return any(each is goal or _reaches(each, goal, host) for each in inner)
+    return any(each is goal or _reaches(each, goal, host) for each in _inner(start, host))
 
 
 # ---------------------------------------------------------------- epoll_ctl
@@ -345,29 +386,34 @@ def file_is_deleted(item: Item, wish: Wish, host: Host) -> Answer:
 # ---------------------------------------------------------------- wake-ups
 
 
+# Each says whether it is enough: then no exclusive item behind it hears of the wake-up.
+
+
 @EPOLL.rule(on=E.WAKE, stays=(_DISARMED,), cite="epoll_ctl(2), EPOLLONESHOT; ep_poll_callback")
-def disarmed_file_is_not_heard(item: Item, bits: int, host: Host) -> None:
+def disarmed_file_is_not_heard(item: Item, bits: int, host: Host) -> bool:
     """It has reported once: it wakes nobody until it is modified."""
+    return False
 
 
 @EPOLL.rule(
     on=E.WAKE, stays=(_IDLE, _READY), when=lambda item, bits, host: bits and not bits & item.events,
     cite="ep_poll_callback",
 )  # fmt: skip
-def wake_up_is_about_something_else(item: Item, bits: int, host: Host) -> None:
+def wake_up_is_about_something_else(item: Item, bits: int, host: Host) -> bool:
     """The wake-up says what it is about, and none of that was asked for."""
+    return False
 
 
 @EPOLL.rule(on=E.WAKE, moves={_IDLE: _READY}, cite="epoll(7); ep_poll_callback")
-def wake_up_makes_ready(item: Item, bits: int, host: Host) -> None:
+def wake_up_makes_ready(item: Item, bits: int, host: Host) -> bool:
     """It goes to the end of the ready list. Nobody looks whether it has something to report."""
-    _append(item, host)
+    return _suffices(item, bits, slept=_append(item, host))
 
 
 @EPOLL.rule(on=E.WAKE, stays=(_READY,), cite="epoll(7); ep_poll_callback")
-def wake_up_finds_it_ready(item: Item, bits: int, host: Host) -> None:
-    """It stands in the list already and keeps its place; who watches the epoll is woken all the same."""
-    wake(host.epolls[item.owner].number, _PASSED_ON, host)
+def wake_up_finds_it_ready(item: Item, bits: int, host: Host) -> bool:
+    """It stands in the list already and keeps its place; who waits for the epoll is woken all the same."""
+    return _suffices(item, bits, slept=wake(item.owner, _PASSED_ON, host))
 
 
 # ---------------------------------------------------------------- reports
@@ -400,7 +446,7 @@ def edge_is_reported(item: Item, bits: int, host: Host) -> None:
 @EPOLL.rule(on=E.REPORT, stays=(_READY,), cite="epoll(7); ep_send_events")
 def level_is_reported(item: Item, bits: int, host: Host) -> None:
     """It is reported, goes to the end of the list, and is asked again by the next wait."""
-    host.epolls[item.owner].ready[item.key] = item
+    host.instances[item.owner].ready[item.key] = item
 
 
 @EPOLL.rule(
@@ -413,7 +459,7 @@ def epoll_is_readable(item: Item, bits: int, host: Host) -> None:
 @EPOLL.rule(on=E.LOOK, moves={_READY: _IDLE}, cite="ep_eventpoll_poll")
 def looking_drops_what_is_not_ready(item: Item, bits: int, host: Host) -> None:
     """It has nothing to report: looking at the epoll takes it off the list."""
-    host.epolls[item.owner].ready.pop(item.key)
+    host.instances[item.owner].ready.pop(item.key)
 
 
 # ---------------------------------------------------------------- the end

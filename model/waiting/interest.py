@@ -65,15 +65,17 @@ class Item:
 
     is_draft = True
     owner: int
-    """The descriptor of the epoll."""
+    """The number of the epoll, as a file."""
     number: int
     """The file: an endpoint or an epoll."""
     fd: int
-    """The descriptor that it was registered with."""
+    """The descriptor that it was registered with, which may be closed by now, or mean another file."""
     events: int = 0
     data: int = 0
     """What a report names it by."""
     state: Interest = Interest.OFF
+    since: int = 0
+    """A number that is larger the later it was registered; as sleepers have it (sleeping.py)."""
 
     @property
     def key(self) -> Key:
@@ -86,8 +88,13 @@ class Epoll:
 
     number: int
     fd: int
+    """Its descriptor, of several one of them."""
     items: dict[Key, Item] = attrs.Factory(dict)
     ready: OrderedDict[Key, Item] = attrs.Factory(OrderedDict)
+    nonblocking: bool = False
+    """O_NONBLOCK, which means nothing to an epoll, and is told all the same."""
+    duplicates: int = 0
+    """How many descriptors it has beside `fd`."""
 
 
 @attrs.frozen(eq=False)

@@ -15,19 +15,22 @@ from .readiness import note_full, readiness
 if TYPE_CHECKING:
     from ..world.host import Host
 
-READ_SET = 0x0040 | 0x0080 | POLLIN | POLLHUP | POLLERR
-WRITE_SET = 0x0200 | 0x0100 | POLLOUT | POLLERR
-EXCEPT_SET = POLLPRI
+READ_SET = 0x0040 | 0x0080 | POLLIN | POLLHUP | POLLERR | POLLNVAL
+WRITE_SET = 0x0200 | 0x0100 | POLLOUT | POLLERR | POLLNVAL
+EXCEPT_SET = POLLPRI | POLLNVAL
 """Which poll bits put a descriptor into each of select's three sets (fs/select.c: POLLIN_SET, POLLOUT_SET,
 POLLEX_SET).
 """
 
 
 def look(fd: int, host: Host) -> int:
-    """The whole mask of one descriptor. Looking at a full send buffer makes the kernel remember that someone did."""
+    """The whole mask of one descriptor; POLLNVAL if it is not open.
+
+    Looking at a full send buffer makes the kernel remember that someone did.
+    """
     endpoint = host.descriptors.get(fd)
     if endpoint is None:
-        return epoll.look(host.epolls[fd], host)
+        return epoll.look(host.epolls[fd], host) if fd in host.epolls else POLLNVAL
     mask = readiness(endpoint)
     if isinstance(endpoint, Tcb):
         note_full(endpoint)
@@ -38,8 +41,7 @@ def poll(asked: list[tuple[int, int]], host: Host) -> list[tuple[int, int]]:
     """`(fd, revents)` for each descriptor that is ready, in the order asked."""
     ready = []
     for fd, events in asked:
-        known = fd in host.descriptors or fd in host.epolls
-        revents = look(fd, host) & (events | POLL_ALWAYS) if known else POLLNVAL
+        revents = look(fd, host) & (events | POLL_ALWAYS | POLLNVAL)
         if revents:
             ready.append((fd, revents))
     return ready
@@ -48,7 +50,7 @@ def poll(asked: list[tuple[int, int]], host: Host) -> list[tuple[int, int]]:
 def select(
     reads: list[int], writes: list[int], excepts: list[int], host: Host
 ) -> tuple[list[int], list[int], list[int]]:
-    """The descriptors of each list that are ready. The caller has made sure that all are open."""
+    """The descriptors of each list that are ready. One that was closed meanwhile is in all (do_select)."""
     return (
         [fd for fd in reads if look(fd, host) & READ_SET],
         [fd for fd in writes if look(fd, host) & WRITE_SET],

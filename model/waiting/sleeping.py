@@ -8,17 +8,20 @@ poll bits. It reaches
 - of the exclusive ones, who wait in accept, in recv of a datagram or in epoll_wait, the first; or all, if the wake-up
   says nothing of what it is about (`sock_def_wakeup`).
 
-Exclusive ones stand behind all others, in the order in which they came; the others before whoever came earlier
-(`add_wait_queue`, `prepare_to_wait_exclusive`). Who was woken leaves the queue, and comes back if it has to wait on:
-then an exclusive one stands last.
+Exclusive ones stand behind all others, in the order in which they came; but who waits in epoll_wait stands before the
+others who do: who came last is woken first (`__add_wait_queue_exclusive`). The others stand before whoever came earlier
+(`add_wait_queue`). Who was woken leaves the queue, and comes back, as if it had just come, if it has to wait on.
 
-Not here: the epolls that watch a file (waiting/epoll.py), which stand in the same queue and are never exclusive towards
-threads.
+An epoll that watches the file exclusively stands among the exclusive ones, where it came (waiting/epoll.py): `since`
+tells the order of both.
+
+Not here: epolls that watch a file, which stand in the same queue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 import attrs
 
@@ -33,21 +36,26 @@ class Sleeper:
     wake: Callable[[], None]
     events: int = 0
     exclusive: bool = False
+    in_epoll_wait: bool = False
+    since: int = 0
+    """A number that is larger the later it came."""
 
 
 @attrs.frozen
 class Beds:
-    """Some files of one host, to sleep on."""
+    """Some files of one host, to sleep on. `order` gives numbers, each larger than any before."""
 
     queues: Queues
     numbers: tuple[int, ...]
+    order: Callable[[], int] = attrs.Factory(lambda: count(1).__next__)
 
     def enter(self, sleeper: Sleeper) -> None:
         """Sleep on these files."""
         for number in self.numbers:
             queue = self.queues.setdefault(number, [])
             if sleeper not in queue:
-                queue.insert(len(queue) if sleeper.exclusive else 0, sleeper)
+                queue.insert(_place(sleeper, queue), sleeper)
+                sleeper.since = self.order()
 
     def leave(self, sleeper: Sleeper) -> None:
         """Sleep on them no more."""
@@ -59,15 +67,34 @@ class Beds:
                     del self.queues[number]
 
 
-def wake(number: int, bits: int, queues: Queues) -> None:
-    """A file wakes those who sleep on it; `bits` say what it is about, 0 for no one knows what."""
-    queue = queues.get(number, [])
-    for sleeper in tuple(queue):
-        if sleeper.events and bits and not sleeper.events & bits:
-            continue
-        queue.remove(sleeper)
-        sleeper.wake()
-        if sleeper.exclusive and bits:
-            break
-    if not queue:
-        queues.pop(number, None)
+def _place(sleeper: Sleeper, queue: list[Sleeper]) -> int:
+    if not sleeper.exclusive:
+        return 0
+    return sum(not each.exclusive for each in queue) if sleeper.in_epoll_wait else len(queue)
+
+
+def wake(number: int, bits: int, queues: Queues) -> bool:
+    """A file wakes those who sleep on it; `bits` say what it is about, 0 for no one knows what. Whether an exclusive
+    one was among them.
+    """
+    alone = wake_shared(number, bits, queues)
+    for sleeper in alone[:1] if bits else alone:
+        rouse(sleeper, number, queues)
+    return bool(alone)
+
+
+def wake_shared(number: int, bits: int, queues: Queues) -> list[Sleeper]:
+    """The same for those who are not exclusive. Those who are, and would be woken, in order."""
+    heard = [each for each in queues.get(number, ()) if not (each.events and bits) or each.events & bits]
+    for sleeper in heard:
+        if not sleeper.exclusive:
+            rouse(sleeper, number, queues)
+    return [sleeper for sleeper in heard if sleeper.exclusive]
+
+
+def rouse(sleeper: Sleeper, number: int, queues: Queues) -> None:
+    """Wake one that sleeps on this file, and so leaves its queue."""
+    queues[number].remove(sleeper)
+    if not queues[number]:
+        del queues[number]
+    sleeper.wake()

@@ -20,6 +20,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
+from typing import Any
 
 import attrs
 
@@ -27,6 +28,7 @@ from ..choices import SECRET, Choice, Policy
 from ..endpoint import Endpoint, clone
 from ..profiles import Profile
 from ..rules import Arrow
+from ..sockets.numbers import Numbers
 from ..sockets.ports import Ports
 from ..tcp import backlog, memory
 from ..tcp.algorithms import set_algorithm
@@ -99,16 +101,18 @@ class Host:
     """Choices asked since the last call began: choice, low, high, predicted, answered."""
     endpoints: dict[int, Endpoint] = attrs.Factory(dict)
     descriptors: dict[int, Endpoint] = attrs.Factory(dict)
+    """Several may mean one socket (`Endpoint.duplicates`). Negative ones are no program's (`keep`)."""
     epolls: dict[int, Epoll] = attrs.Factory(dict)
     """By descriptor, as `descriptors` are; a number is in one of the two."""
+    instances: dict[int, Epoll] = attrs.Factory(dict)
+    """Epolls by what they are numbered with as files, however many descriptors each has."""
+    numbers: Numbers = attrs.Factory(Numbers)
     watchers: dict[int, list[Item]] = attrs.Factory(dict)
     """Endpoint or epoll → those that watch it, in the order in which they are woken."""
     sleepers: sleeping.Queues = attrs.Factory(dict)
     """Endpoint or epoll → the threads that sleep on it."""
-    closed: list[int] = attrs.Factory(list)
-    """Heap of the descriptors below the highest ever open that are free again."""
     names: dict[int, str] = attrs.Factory(dict)
-    """fd → the name of its socket in traces."""
+    """What a descriptor is called in traces: each by a name of its own, duplicates too."""
     connections: dict[tuple[Address, Address], int] = attrs.Factory(dict)
     listeners: list[int] = attrs.Factory(list)
     ports: Ports = attrs.Factory(Ports)
@@ -180,8 +184,14 @@ class Host:
         assert self.trace is not None
         if name == "socket" and isinstance(answer, Done):
             socket, answer = self.names[answer.value], Done(self.names[answer.value])
-        elif name == "accept" and isinstance(answer, Done):
-            answer = Done((self.names[answer.value[0]], answer.value[1]))
+        elif name == "accept":
+            args = ()
+            if isinstance(answer, Done):
+                answer = Done((self.names[answer.value[0]], answer.value[1]))
+        elif name == "dup":
+            args = args[:1] if args and args[0] else ()
+            if isinstance(answer, Done):
+                answer = Done(self.names[answer.value])
         elif name == "recvmsg" and isinstance(answer, Done):
             answer = Done((answer.value[0][: args[0]], *answer.value[1:]))  # what more was counted is not said
         elif name == "poll" and isinstance(answer, Done):
@@ -195,7 +205,7 @@ class Host:
         elif name == "epoll_wait" and isinstance(answer, Done):
             answer = Done([(self._name(fd), events) for fd, events in answer.value])
         elif name == "select":
-            args = tuple([self._name(fd) for fd in fds] for fds in args)  # type: ignore[attr-defined]
+            args = tuple([self._name(fd) for fd in fds] for fds in args[:3])  # type: ignore[attr-defined]
             if isinstance(answer, Done):
                 answer = Done(tuple([self._name(fd) for fd in fds] for fds in answer.value))
         args = tuple(bytes(a) if isinstance(a, memoryview | bytearray) else a for a in args)
@@ -203,7 +213,8 @@ class Host:
         seen = self.seen()
         accounts: tuple[tuple[str, Accounts], ...] = ()
         if self.trace.wants_accounts:
-            accounts = tuple((self.names[fd], take_down(end, self)) for fd, end in sorted(self.descriptors.items()))
+            named = sorted((fd, end) for fd, end in self.descriptors.items() if fd >= 0)
+            accounts = tuple((self.names[fd], take_down(end, self)) for fd, end in named)
         self.trace.add(CallEvent(self.now_ns, self.name, name, socket, args, answer, rules, seen, accounts))
 
     def seen(self) -> tuple[tuple[str, Observation], ...]:
@@ -319,43 +330,98 @@ class Host:
         return self.counter
 
     def open_descriptor(self, end: Endpoint) -> int:
-        """Give `end` the lowest free descriptor, and a name for traces."""
-        fd = self._free_descriptor()
+        """Give `end` the lowest free descriptor, or the one that was promised, and a name for traces."""
+        fd = self.numbers.promised
+        if fd is None:
+            fd = self.numbers.take()
         self.descriptors[fd] = end
         end.fd = fd
         self.sockets_made += 1
         self.names[fd] = f"s{self.sockets_made}"
         return fd
 
-    def _free_descriptor(self) -> int:
-        return heapq.heappop(self.closed) if self.closed else 3 + len(self.descriptors) + len(self.epolls)
-
     def open_epoll(self) -> int:
         """Make an epoll and give it the lowest free descriptor, and a name for traces."""
-        fd = self._free_descriptor()
-        self.epolls[fd] = Epoll(self._number_endpoint(), fd)
+        fd = self.numbers.take()
+        instance = self.epolls[fd] = Epoll(self._number_endpoint(), fd)
+        self.instances[instance.number] = instance
         self.epolls_made += 1
         self.names[fd] = f"e{self.epolls_made}"
         return fd
 
+    def file(self, fd: int) -> Endpoint | Epoll | None:
+        """What is open under a descriptor; None if nothing is."""
+        return self.descriptors.get(fd) or self.epolls.get(fd)
+
+    def duplicate(self, fd: int, least: int) -> int:
+        """A further descriptor for the file under `fd`, the lowest free one from `least` on, with a name of its own."""
+        new = self.numbers.take(least)
+        self._share(fd, new)
+        if fd in self.epolls:
+            self.epolls_made += 1
+            self.names[new] = f"e{self.epolls_made}"
+        else:
+            self.sockets_made += 1
+            self.names[new] = f"s{self.sockets_made}"
+        return new
+
+    def keep(self, fd: int) -> int:
+        """A call waits on the file under `fd`, which lives on until that call is over even if nobody can name it any
+        more (fget(), fput()). Under which number, a negative one, it is to be closed then.
+        """
+        kept = min([*self.descriptors, *self.epolls, -1]) - 1  # -1 is what a program has that has no descriptor
+        self._share(fd, kept)
+        self.names[kept] = self.names[fd]
+        return kept
+
+    def _share(self, fd: int, new: int) -> None:
+        table: dict[int, Any] = self.epolls if fd in self.epolls else self.descriptors
+        table[new] = table[fd]
+        table[new].duplicates += 1
+
+    def close_duplicate(self, fd: int) -> None:
+        """One of several descriptors of a file is gone."""
+        table: dict[int, Any] = self.epolls if fd in self.epolls else self.descriptors
+        file = table.pop(fd)
+        file.duplicates -= 1
+        if file.fd == fd:
+            file.fd = max(each for each, other in table.items() if other is file)
+        self._forget_descriptor(fd)
+
     def close_epoll(self, fd: int) -> None:
         """The epoll is gone: whoever watched it, and whatever it watched."""
-        epoll.close(self.epolls[fd].number, self)
-        epoll.release(self.epolls[fd], self)
-        del self.epolls[fd], self.names[fd]
-        heapq.heappush(self.closed, fd)
+        instance = self.epolls.pop(fd)
+        epoll.close(instance.number, self)
+        epoll.release(instance, self)
+        del self.instances[instance.number]
+        self._forget_descriptor(fd)
+
+    def close_descriptor(self, end: Endpoint) -> None:
+        """The last descriptor of a socket is gone."""
+        assert end.fd is not None
+        del self.descriptors[end.fd]
+        self._forget_descriptor(end.fd)
+        end.fd = None
+
+    def _forget_descriptor(self, fd: int) -> None:
+        del self.names[fd]
+        if fd >= 0:
+            self.numbers.give_back(fd)
 
     def wake(self, end: Endpoint, bits: int) -> None:
         """Wake those who wait for this endpoint. `bits` say what for (`WAKES_READERS` and so on); 0 is for anything."""
-        if end.number in self.watchers:
+        if end.number in self.watchers or end.number in self.sleepers:
             epoll.wake(end.number, bits, self)
-        if end.number in self.sleepers:
-            sleeping.wake(end.number, bits, self.sleepers)
 
     def beds(self, fds: Iterable[int]) -> sleeping.Beds:
         """The files behind descriptors, for a thread to sleep on; those that are not open are passed over."""
-        files = [self.descriptors.get(fd) or self.epolls.get(fd) for fd in fds]
-        return sleeping.Beds(self.sleepers, tuple(dict.fromkeys(file.number for file in files if file is not None)))
+        numbers = dict.fromkeys(file.number for file in map(self.file, fds) if file is not None)
+        return sleeping.Beds(self.sleepers, tuple(numbers), self.next_order)
+
+    def is_nonblocking(self, fd: int) -> bool:
+        """Whether the file under a descriptor has O_NONBLOCK."""
+        file = self.file(fd)
+        return file is not None and file.nonblocking
 
     def gives_up_ns(self, fd: int, *, sends: bool) -> int | None:
         """When a call that begins to wait now gives up, to send and connect or to receive and accept; None: never."""
@@ -366,23 +432,6 @@ class Host:
         tick_ns = self.profile.jiffy_ns
         asked = self.now_ns // tick_ns + self.first_tick + ticks
         return (firing_tick(asked, level_of(ticks)) - self.first_tick) * tick_ns if ticks else self.now_ns
-
-    def keep(self, fd: int) -> int:
-        """A descriptor is closed while a call still uses the socket behind it: nobody can name it any more, and it
-        lives on until that call is over. Under which number, a negative one, it is to be closed then (fget(), fput()).
-        """
-        end = self.descriptors.pop(fd)
-        heapq.heappush(self.closed, fd)
-        end.fd = kept = min([*self.descriptors, -1]) - 1  # -1 is what a program has that has no descriptor
-        self.descriptors[kept], self.names[kept] = end, self.names.pop(fd)
-        return kept
-
-    def close_descriptor(self, end: Endpoint) -> None:
-        assert end.fd is not None
-        del self.descriptors[end.fd], self.names[end.fd]
-        if end.fd >= 0:
-            heapq.heappush(self.closed, end.fd)
-        end.fd = None
 
     def ports_of(self, end: Endpoint) -> Ports:
         return self.ports if isinstance(end, Tcb) else self.udp_ports
@@ -795,6 +844,7 @@ class Host:
             self.endpoints,
             self.descriptors,
             self.epolls,
+            self.instances,
             self.watchers,
             self.sleepers,
             self.names,
@@ -803,8 +853,9 @@ class Host:
             self.page_users,
         ):
             table.clear()
-        for row in (self.closed, self.listeners, self.timers):
+        for row in (self.listeners, self.timers):
             row.clear()
+        self.numbers = Numbers(self.numbers.limit)
         self.ports, self.udp_ports = Ports(), Ports()
         self.path_mtus, self.reassembly = PathMtus(), Reassembly()
         self.purge_device()
@@ -817,7 +868,9 @@ class Host:
         new.policy, new.trace = policy, None
         new.endpoints = {number: clone(end) for number, end in self.endpoints.items()}
         new.descriptors = {fd: new.endpoints[end.number] for fd, end in self.descriptors.items()}
-        new.epolls, new.watchers = epoll.copies(self.epolls, self.watchers)
+        new.instances, new.watchers = epoll.copies(self.instances, self.watchers)
+        new.epolls = {fd: new.instances[each.number] for fd, each in self.epolls.items()}
+        new.numbers = clone(self.numbers)
         new.ports, new.udp_ports = clone(self.ports), clone(self.udp_ports)
         new.device = clone(self.device) if self.device is not None else None
         new.path_mtus, new.reassembly = clone(self.path_mtus), self.reassembly.copy()

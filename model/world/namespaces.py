@@ -34,8 +34,8 @@ from ..waiting.interest import Epoll
 from .host import Host
 
 _COMMON = (
-    "trail", "asked", "endpoints", "descriptors", "epolls", "watchers", "sleepers", "closed", "names", "held",
-    "page_users", "timers",
+    "trail", "asked", "endpoints", "descriptors", "epolls", "instances", "watchers", "sleepers", "numbers", "names",
+    "held", "page_users", "timers",
 )  # fmt: skip
 _HANDED_OVER = (
     "now_ns", "first_tick", "tick_served", "delivering", "counter", "pages", "sockets_made", "epolls_made",

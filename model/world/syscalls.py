@@ -40,7 +40,7 @@ from ..values.constants import (
 from ..values.messages import Ancillary, fitted
 from ..values.results import Answer, Done
 from ..waiting import epoll, polling
-from ..waiting.interest import Wish
+from ..waiting.interest import Epoll, Wish
 
 if TYPE_CHECKING:
     from .host import Host
@@ -67,8 +67,7 @@ def _closed(host: Host, fd: int, *, ioctl: bool = False) -> Answer:
 
 
 def _descriptor(fd: int, host: Host) -> Descriptor:
-    is_open = fd in host.descriptors or fd in host.epolls
-    return Descriptor(fd, DescriptorState.OPEN if is_open else DescriptorState.CLOSED)
+    return Descriptor(fd, DescriptorState.CLOSED if host.file(fd) is None else DescriptorState.OPEN)
 
 
 def _locked(host: Host, machine: Machine, event: int, tcb: Tcb, *args: Any) -> Answer:
@@ -98,13 +97,20 @@ def socket(host: Host, family: int, kind: int, proto: int) -> Answer:
 
 @_call
 def close(host: Host, fd: int) -> Answer:
-    end = host.descriptors.get(fd)
-    if end is None and fd not in host.epolls:
+    file = host.file(fd)
+    if file is None:
         return _closed(host, fd)
-    answer: Answer = DESCRIPTOR.fire(host.trail, DescriptorEvent.CLOSE, Descriptor(fd, DescriptorState.OPEN), host)
-    if end is None:
+    shared = file.duplicates > 0
+    answer: Answer = DESCRIPTOR.fire(
+        host.trail, DescriptorEvent.CLOSE, Descriptor(fd, DescriptorState.OPEN), shared, host
+    )
+    if shared:
+        host.close_duplicate(fd)
+        return answer
+    if isinstance(file, Epoll):
         host.close_epoll(fd)
         return answer
+    end = file
     if end.number in host.watchers:
         epoll.close(end.number, host)
     if isinstance(end, Tcb):
@@ -116,6 +122,28 @@ def close(host: Host, fd: int) -> Answer:
         UDP.fire(host.trail, UdpEvent.CLOSE, end, host)
         host.close_descriptor(end)
     return answer
+
+
+@_call
+def dup(host: Host, fd: int, least: int = 0, inheritable: bool = False) -> Answer:
+    """A further descriptor for the same file, the lowest free one from `least` on."""
+    descriptor = _descriptor(fd, host)
+    if descriptor.state is DescriptorState.CLOSED:
+        return _closed(host, fd)
+    return DESCRIPTOR.fire(  # type: ignore[no-any-return]
+        host.trail, DescriptorEvent.DUP, descriptor, least, inheritable, host
+    )
+
+
+@_call
+def fcntl(host: Host, fd: int, command: int, value: int = 0) -> Answer:
+    """F_GETFD, F_SETFD, F_GETFL. F_DUPFD is `dup`, F_SETFL is `setblocking`."""
+    descriptor = _descriptor(fd, host)
+    if descriptor.state is DescriptorState.CLOSED:
+        return _closed(host, fd)
+    return DESCRIPTOR.fire(  # type: ignore[no-any-return]
+        host.trail, DescriptorEvent.FLAGS, descriptor, command, value, host
+    )
 
 
 @_call
@@ -137,12 +165,22 @@ def listen(host: Host, fd: int, backlog: int) -> Answer:
 
 
 @_call
-def accept(host: Host, fd: int) -> Answer:
+def accept(host: Host, fd: int, set_aside: int | None = None) -> Answer:
+    """`set_aside` is the number that a call which waits took when it began: the kernel does so before it looks at the
+    socket (__sys_accept4_file).
+    """
+    if host.numbers.is_full() and set_aside is None:
+        refused: Answer | None = DESCRIPTOR.offer(host.trail, DescriptorEvent.ACCEPT, _descriptor(fd, host), host)
+        if refused is not None:
+            return refused
     end = host.descriptors.get(fd)
     if end is None:
         return _closed(host, fd)
     if isinstance(end, Tcb):
-        return TCP.fire(host.trail, TcpEvent.ACCEPT, end, host)  # type: ignore[no-any-return]
+        host.numbers.promised = set_aside
+        answer: Answer = TCP.fire(host.trail, TcpEvent.ACCEPT, end, host)
+        host.numbers.promised = None
+        return answer
     return UDP.fire(host.trail, UdpEvent.ACCEPT, end, host)  # type: ignore[no-any-return]
 
 
@@ -284,7 +322,9 @@ def setblocking(host: Host, fd: int, blocking: bool) -> Answer:
     end = host.descriptors.get(fd)
     if end is not None:
         end.nonblocking = not blocking
-    elif fd not in host.epolls:
+    elif fd in host.epolls:
+        host.epolls[fd].nonblocking = not blocking
+    else:
         return _closed(host, fd)
     return DESCRIPTOR.fire(  # type: ignore[no-any-return]
         host.trail, DescriptorEvent.SET_BLOCKING, Descriptor(fd, DescriptorState.OPEN), host
@@ -346,9 +386,10 @@ def poll(host: Host, asked: list[tuple[int, int]]) -> Answer:
 
 
 @_call
-def select(host: Host, reads: list[int], writes: list[int], excepts: list[int]) -> Answer:
-    for fd in (*reads, *writes, *excepts):
-        if fd not in host.descriptors and fd not in host.epolls:
+def select(host: Host, reads: list[int], writes: list[int], excepts: list[int], woken: bool = False) -> Answer:
+    """`woken`: it has waited and looks again. That all are open is asked only when it begins (max_select_fd)."""
+    for fd in () if woken else (*reads, *writes, *excepts):
+        if host.file(fd) is None:
             return _closed(host, fd)
     answer = Done(polling.select(reads, writes, excepts, host))
     return DESCRIPTOR.fire(  # type: ignore[no-any-return]
@@ -376,9 +417,9 @@ def epoll_create1(host: Host, flags: int) -> Answer:
 @_call
 def epoll_ctl(host: Host, fd: int, operation: int, watched: int, events: int = 0, data: int | None = None) -> Answer:
     """`data` is what reports name the file by: its descriptor, if it is not said."""
-    file = host.descriptors.get(watched) or host.epolls.get(watched)
+    file = host.file(watched)
     for each in (fd, watched):
-        if each not in host.descriptors and each not in host.epolls:
+        if host.file(each) is None:
             return _closed(host, each)
     instance = host.epolls.get(fd)
     if instance is None or file is None:

@@ -106,7 +106,7 @@ def unfair_report() -> Iterator[str]:
     """What was reported level-triggered goes to the front of the ready list, and starves the others."""
 
     def to_the_front(item: Item, bits: int, host: Any) -> None:
-        ready = host.epolls[item.owner].ready
+        ready = host.instances[item.owner].ready
         ready[item.key] = item
         ready.move_to_end(item.key, last=False)
 

@@ -14,6 +14,7 @@ Not here: whether the kernel does the same (that is the cross-check).
 from __future__ import annotations
 
 import errno
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -136,6 +137,10 @@ def tables_name_the_living(host: Host) -> None:
     assert all(ends[host.connections[pair]].local == pair[0] for pair in host.connections)
     assert all(host.tcb(number).state is TcpState.LISTEN for number in host.listeners)
     assert all(end.fd is None or host.descriptors[end.fd] is end for end in ends.values())
+    duplicates = Counter(end.number for end in host.descriptors.values())
+    assert duplicates == {end.number: 1 + end.duplicates for end in host.descriptors.values()}
+    duplicates = Counter(epoll.number for epoll in host.epolls.values())
+    assert duplicates == {number: 1 + epoll.duplicates for number, epoll in host.instances.items()}
     assert set(host.names) == {*host.descriptors, *host.epolls}
     assert not host.descriptors.keys() & host.epolls.keys()
 
@@ -144,14 +149,13 @@ def tables_name_the_living(host: Host) -> None:
 
 
 def items(host: Host) -> list[Item]:
-    return [item for epoll in host.epolls.values() for item in epoll.items.values()]
+    return [item for epoll in host.instances.values() for item in epoll.items.values()]
 
 
 def epolls_and_files_know_of_each_other(host: Host) -> None:
     """What is watched is open, and each epoll that says so watches it; exclusive watchers stand behind the others."""
-    files = {end.number: fd for fd, end in host.descriptors.items()}
-    files.update((epoll.number, fd) for fd, epoll in host.epolls.items())
-    assert all(files[item.number] == item.fd and item.state is not Interest.OFF for item in items(host))
+    files = {end.number for end in host.descriptors.values()} | {*host.instances}
+    assert all(item.number in files and item.state is not Interest.OFF for item in items(host))
     watchers = [item for row in host.watchers.values() for item in row]
     assert {id(item) for item in watchers} == {id(item) for item in items(host)}
     for row in host.watchers.values():
@@ -170,7 +174,13 @@ def the_ready_are_in_the_list(host: Host) -> None:
 def no_wake_up_is_lost(host: Host) -> None:
     """A file that is ready for what was asked for is in the list, unless that was told before: as an edge, or once."""
     for item in items(host):
-        if item.fd in host.descriptors and item.state is Interest.IDLE and not item.events & EPOLLET:
+        file = host.descriptors.get(item.fd)
+        if (
+            file is not None
+            and file.number == item.number
+            and item.state is Interest.IDLE
+            and not item.events & EPOLLET
+        ):
             answer = asked_of_a_copy(host, "poll", [(item.fd, item.events & POLL_BITS)])
             assert answer == Done([])
 

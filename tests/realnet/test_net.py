@@ -238,6 +238,7 @@ def test_sockets_in_other_hands() -> None:
         double.close()
     assert lines(net) == [
         "s1 socket 's1'",
+        "s1 dup 's2'",
         "s2 setblocking ok",
         "s1 close ok",
         "s2 getsockname ('0.0.0.0', 0)",

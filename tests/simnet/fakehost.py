@@ -14,7 +14,9 @@ from typing import Any
 
 from model.simnet.kernel import Kernel
 from model.simnet.modules import make_modules
+from model.sockets.numbers import Numbers
 from model.trace import CallEvent, Event
+from model.values.constants import F_GETFD, F_GETFL, F_SETFD, FD_CLOEXEC, O_NONBLOCK, O_RDWR
 from model.values.observation import Observation
 from model.values.results import Answer, Done, Fail
 from model.waiting.sleeping import Beds, Queues, wake
@@ -29,21 +31,26 @@ class FakeHost:
         self.now_ns = 0
         self.timers: list[int] = []
         self.names: dict[int, str] = {}
+        self.numbers = Numbers()
         self.sleepers: Queues = {}
         self.calls: list[tuple[Any, ...]] = []
         self.answers: dict[str, Scripted | list[Scripted]] = {
             "setblocking": Done(),
             "close": Done(),
+            "fcntl": self._flags,
             "getsockname": Done(("0.0.0.0", 0)),
             "getpeername": Fail(107),
             "poll": Done([]),
             "select": Done(([], [], [])),
         }
         self._events = events
+        self._nonblocking: set[int] = set()
         self._next_fd = 3
 
     def call(self, name: str, /, *args: Any) -> Answer:
         self.calls.append((name, *args))
+        if name == "setblocking":
+            (self._nonblocking.discard if args[1] else self._nonblocking.add)(args[0])
         scripted = self.answers.get(name)
         if isinstance(scripted, list):
             scripted = scripted.pop(0) if len(scripted) > 1 else scripted[0]
@@ -59,11 +66,21 @@ class FakeHost:
         self._events.append(CallEvent(self.now_ns, "lo", name, None, shown, answer, rules=(f"rule_of_{name}",)))
         return answer
 
+    def _flags(self, fd: int, command: int, value: int = 0) -> Answer:
+        if command == F_GETFL:
+            return Done(O_RDWR | O_NONBLOCK * self.is_nonblocking(fd))
+        if command == F_SETFD:
+            (self.numbers.inheritable.discard if value else self.numbers.inheritable.add)(fd)
+        return Done(FD_CLOEXEC * (fd not in self.numbers.inheritable)) if command in (F_GETFD, F_SETFD) else Fail(22)
+
     def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None:
         return None
 
     def keep(self, fd: int, /) -> int:
         return -1
+
+    def is_nonblocking(self, fd: int, /) -> bool:
+        return fd in self._nonblocking
 
     def seen(self) -> tuple[tuple[str, Observation], ...]:
         return ()

@@ -11,7 +11,6 @@ from types import ModuleType
 
 import pytest
 
-from model.simnet import constants
 from model.simnet.errors import STRERROR, os_error
 from model.values import constants as values
 
@@ -36,7 +35,8 @@ def test_every_constant_has_the_real_value(ours: ModuleType, real: ModuleType) -
 
 
 def test_the_numbers_written_out_for_fcntl_are_the_systems() -> None:
-    assert (constants.O_RDWR, constants.O_NONBLOCK) == (os.O_RDWR, os.O_NONBLOCK)
+    names = ("O_RDWR", "O_APPEND", "O_NONBLOCK", "O_ASYNC", "O_DIRECT", "O_NOATIME")
+    assert [getattr(values, name) for name in names] == [getattr(os, name) for name in names]
 
 
 def test_the_constants_of_the_model_that_the_modules_carry_are_the_real_ones() -> None:

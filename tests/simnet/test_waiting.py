@@ -102,7 +102,7 @@ def test_select_waits_and_gives_the_objects_back_in_order(net: FakeNet, sock: An
     assert net.select.select([sock, 9, sock], [8], (7, 6), 1.0) == ([sock, 9, sock], [], [7])
     assert net.fake.now_ns == 40 * MS
     assert net.names() == ["select"]
-    assert net.fake.calls[-1] == ("select", [3, 9, 3], [8], [7, 6])
+    assert net.fake.calls[-1] == ("select", [3, 9, 3], [8], [7, 6], True)
 
 
 def test_select_gives_up_at_its_deadline_in_whole_microseconds(net: FakeNet) -> None:

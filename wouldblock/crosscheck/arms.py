@@ -23,6 +23,7 @@ from model.values.constants import (
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
     EPOLL_CTL_MOD,
+    F_DUPFD,
     FD_SETSIZE,
     FIONREAD,
     MSG_MORE,
@@ -75,6 +76,8 @@ class KernelArm:
         self.sockets: dict[int, socket.socket] = {}
         self.epolls: dict[int, select.epoll] = {}
         self.epolls_made = 0
+        self.names: dict[int, str] = {}
+        """What every descriptor is called, or was when it was open: an epoll reports closed ones too."""
         self.observer = Observer()
         self.made = 0
         self.sent = 0
@@ -125,6 +128,7 @@ class KernelArm:
         sock.setblocking(False)
         self.made += 1
         self.sockets[self.made] = sock
+        self.names[sock.fileno()] = f"s{self.made}"
         self.observer.add(sock)
 
     def _tcp(self) -> None:
@@ -253,9 +257,24 @@ class KernelArm:
         ready = select.select(all_of_them, all_of_them, all_of_them, 0)
         return tuple([numbers[s] for s in found] for found in ready)
 
+    def _dup(self, n: int, inheritable: bool) -> None:
+        old = self.sockets[n]
+        command = fcntl.F_DUPFD if inheritable else fcntl.F_DUPFD_CLOEXEC
+        self._add(socket.socket(old.family, old.type, old.proto, fcntl.fcntl(old, command, 0)))
+
+    def _fcntl(self, n: int, command: int, value: int) -> int:
+        return fcntl.fcntl(self.sockets[n], command, value)
+
     def _epoll(self) -> None:
+        self._add_epoll(select.epoll())
+
+    def _add_epoll(self, epoll: select.epoll) -> None:
         self.epolls_made += 1
-        self.epolls[self.epolls_made] = select.epoll()
+        self.epolls[self.epolls_made] = epoll
+        self.names[epoll.fileno()] = f"e{self.epolls_made}"
+
+    def _twin(self, e: int) -> None:
+        self._add_epoll(select.epoll.fromfd(fcntl.fcntl(self.epolls[e], fcntl.F_DUPFD_CLOEXEC, 0)))
 
     def _drop(self, e: int) -> None:
         self.epolls.pop(e).close()
@@ -274,9 +293,7 @@ class KernelArm:
         self.epolls[e].unregister(self._file(named))
 
     def _wait(self, e: int, most: int) -> Any:
-        names = {sock.fileno(): f"s{n}" for n, sock in self.sockets.items()}
-        names.update((epoll.fileno(), f"e{n}") for n, epoll in self.epolls.items())
-        return [(names[fd], bits) for fd, bits in self.epolls[e].poll(0, most)]
+        return [(self.names[fd], bits) for fd, bits in self.epolls[e].poll(0, most)]
 
     def _look_at(self, e: int) -> Any:
         poller = select.poll()
@@ -313,6 +330,7 @@ class ModelArm:
         self.host = host
         self.fds: dict[int, int] = {}
         self.epolls: dict[int, int] = {}
+        self.names: dict[int, str] = {}
         self.made = self.epolls_made = 0
         self.sent = 0
 
@@ -338,7 +356,7 @@ class ModelArm:
     def fork(self, host: Hosts) -> ModelArm:
         new = type(self)(self.home, host)
         new.fds, new.made, new.sent = dict(self.fds), self.made, self.sent
-        new.epolls, new.epolls_made = dict(self.epolls), self.epolls_made
+        new.epolls, new.epolls_made, new.names = dict(self.epolls), self.epolls_made, dict(self.names)
         return new
 
     def _address(self, n: int, symbolic: tuple[str, int], *, own: bool = False) -> tuple[str, int]:
@@ -351,6 +369,7 @@ class ModelArm:
         self.host.descriptors[fd].nonblocking = True
         self.made += 1
         self.fds[self.made] = fd
+        self.names[fd] = f"s{self.made}"
 
     def _tcp(self) -> None:
         self._add(self._value(self.host.call("socket", 2, 1, 0)))
@@ -453,9 +472,24 @@ class ModelArm:
         answer = self.host.call("select", fds, fds, fds)
         return tuple([numbers[fd] for fd in found] for found in self._value(answer))
 
+    def _dup(self, n: int, inheritable: bool) -> None:
+        self._add(self._value(self.host.call("dup", self.fds[n], 0, inheritable)))
+
+    def _fcntl(self, n: int, command: int, value: int) -> Answer:
+        if command == F_DUPFD:
+            return self.host.call("dup", self.fds[n], value, True)
+        return self.host.call("fcntl", self.fds[n], command, value)
+
     def _epoll(self) -> None:
+        self._add_epoll(self._value(self.host.call("epoll_create1", 0)))
+
+    def _add_epoll(self, fd: int) -> None:
         self.epolls_made += 1
-        self.epolls[self.epolls_made] = self._value(self.host.call("epoll_create1", 0))
+        self.epolls[self.epolls_made] = fd
+        self.names[fd] = f"e{self.epolls_made}"
+
+    def _twin(self, e: int) -> None:
+        self._add_epoll(self._value(self.host.call("dup", self.epolls[e])))
 
     def _drop(self, e: int) -> Answer:
         return self.host.call("close", self.epolls.pop(e))
@@ -475,10 +509,8 @@ class ModelArm:
         return self._control(e, EPOLL_CTL_DEL, named, 0)
 
     def _wait(self, e: int, most: int) -> Any:
-        names = {fd: f"s{n}" for n, fd in self.fds.items()}
-        names.update((fd, f"e{n}") for n, fd in self.epolls.items())
         answer = self.host.call("epoll_wait", self.epolls[e], most if most > 0 else FD_SETSIZE - 1)
-        return [(names[fd], bits) for fd, bits in self._value(answer)]
+        return [(self.names[fd], bits) for fd, bits in self._value(answer)]
 
     def _look_at(self, e: int) -> Any:
         return [bits for _, bits in self._value(self.host.call("poll", [(self.epolls[e], POLL_ALL)]))]

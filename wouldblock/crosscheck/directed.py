@@ -12,6 +12,11 @@ from model.values.constants import (
     EPOLLET,
     EPOLLEXCLUSIVE,
     EPOLLIN,
+    EPOLLOUT,
+    F_DUPFD,
+    F_GETFD,
+    F_GETFL,
+    F_SETFD,
     IPPROTO_TCP,
     SHUT_RD,
     SHUT_RDWR,
@@ -25,7 +30,7 @@ from model.values.constants import (
     TCP_NODELAY,
 )
 
-from .operations import Operation
+from .operations import BEYOND, Operation
 
 T, U = ("tcp",), ("udp",)
 HOME, PORT, SERVICE = ("home", 0), ("home", 7001), ("home", 7002)
@@ -171,6 +176,18 @@ TWO_EPOLLS_FOR_ONE_SOCKET: list[Operation] = [
     ("sendto", 1, 5, ("of", 1)), ("wait", 4, -1), ("sendto", 1, 5, ("of", 1)), ("wait", 4, 2), ("wait", 4, 2),
 ]  # fmt: skip
 
+A_DESCRIPTOR_IS_CLOSED_BEFORE_ITS_FILE: list[Operation] = [
+    *CONNECTED, ("epoll",), ("epoll",), ("add_to", 1, ("of", 3), EPOLLIN), ("dup", 3, False), ("dup", 2, True),
+    ("add_to", 1, ("of", 4), EPOLLIN | EPOLLET), ("send", 2, 5), ("wait", 1, -1), ("close", 3), ("wait", 1, -1),
+    ("send", 5, 5), ("wait", 1, -1), ("dup", 4, False), ("modify_in", 1, ("of", 6), EPOLLIN | EPOLLET), U,
+    ("wait", 1, -1), ("close", 2), ("recv", 4, 20), ("twin", 1), ("drop", 1), ("send", 5, 5), ("wait", 3, -1),
+    ("close", 6), ("wait", 3, -1), ("add_to", 3, ("of", 7), EPOLLIN | EPOLLOUT), ("close", 5), ("wait", 3, -1),
+    ("fcntl", 4, F_GETFD, 0), ("fcntl", 4, F_SETFD, 0), ("fcntl", 4, F_GETFD, 0), ("fcntl", 4, F_GETFL, 0),
+    ("fcntl", 4, F_DUPFD, BEYOND), ("close", 4), ("wait", 3, -1), ("add_to", 2, ("epoll", 3), EPOLLIN),
+    ("twin", 3), ("add_to", 2, ("epoll", 4), EPOLLIN), ("add_to", 3, ("epoll", 4), EPOLLIN), ("wait", 2, -1),
+    ("drop", 3), ("wait", 2, -1),
+]  # fmt: skip
+
 DIRECTED: tuple[list[Operation], ...] = (
     LOOKING_AND_ODD_CALLS, ODD_DATAGRAMS, THE_SAME_PAIR_TWICE, TWO_BEGIN_TO_LISTEN, GIVEN_UP_WHILE_CONNECTING,
     RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE,
@@ -178,4 +195,5 @@ DIRECTED: tuple[list[Operation], ...] = (
     A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM, A_BUFFER_GROWS_WITH_WHAT_IT_HOLDS,
     A_RUN_IS_AS_LONG_AS_A_PACKET, A_LISTENER_HAD_A_PEER, TWO_PROBES_ON_ONE_TICK,
     A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, TWO_EPOLLS_FOR_ONE_SOCKET,
+    A_DESCRIPTOR_IS_CLOSED_BEFORE_ITS_FILE,
 )  # fmt: skip

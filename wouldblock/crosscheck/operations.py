@@ -8,7 +8,8 @@ arguments. Addresses are symbolic, so that an operation means the same on both a
 - ``("any", port)``: that port on the wildcard address;
 - ``("foreign", port)``: an address that is not this host's.
 
-Epolls are numbered by themselves, and ``("epoll", n)`` is one that another is to watch.
+Epolls are numbered by themselves, and ``("epoll", n)`` is one that another is to watch. A duplicate of a descriptor has
+a number of its own, as if it were a further socket or epoll.
 
 `next_operation` asks a *draw* for numbers: `draw(n)` gives a whole number from 0 to n - 1. The walk draws from a
 seeded generator, Hypothesis from its own, and shrinks towards zero: so the simplest alternative comes first
@@ -39,6 +40,10 @@ from model.values.constants import (
     EPOLLWAKEUP,
     EPOLLWRBAND,
     EPOLLWRNORM,
+    F_DUPFD,
+    F_GETFD,
+    F_GETFL,
+    F_SETFD,
     FIONREAD,
     IP_RECVERR,
     IPPROTO_IP,
@@ -107,6 +112,8 @@ DATAGRAMS = (0, 1, 100, 197, 198, 500, 645, 646, 1669, 1670, 5000, 16_004, 16_00
 LONGEST_DATAGRAM = 65_507
 FIXED_PORTS = (7001, 7002)
 CLOSED_PORT = 9
+BEYOND = 1 << 30
+"""A descriptor that no limit allows."""
 LIFE_OPTIONS = (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT)
 FINE_OPTIONS = (TCP_CORK, TCP_NOTSENT_LOWAT, TCP_WINDOW_CLAMP)
 LIFE_VALUES = (-1, 0, 1, 127, 128, 7200, 32_767, 32_768)
@@ -122,8 +129,10 @@ MOST_SOCKETS = {"stream": 9, "lives": 16, "udp": 9}
 SOCKETLESS = ("tcp", "udp", "epoll", "poll", "select", "pause", "afterclose", "oddsocket")
 """Operations whose first argument is neither a socket nor an epoll."""
 
-OF_EPOLL = ("add_to", "modify_in", "delete_from", "wait", "look_at", "drop", "ask_epoll", "bind_epoll")
+OF_EPOLL = ("add_to", "modify_in", "delete_from", "wait", "look_at", "drop", "twin", "ask_epoll", "bind_epoll")
 """Operations whose first argument is an epoll. Those that name a file do it as ``("of", n)`` or ``("epoll", n)``."""
+MAKES_SOCKET, MAKES_EPOLL = ("tcp", "udp", "accept", "dup"), ("epoll", "twin")
+"""Operations that make a socket or an epoll, or a further descriptor of one, which has a number of its own."""
 MOST_EPOLLS = 3
 
 STREAM, LIVES, DATAGRAM = "stream", "lives", "udp"
@@ -138,7 +147,7 @@ def prelude(family: str, draw: Draw) -> list[Operation]:
     first = _beginning(family, draw)
     if draw(2) == 0:
         return first
-    made = sum(op[0] in ("tcp", "udp", "accept") for op in first)
+    made = sum(op[0] in MAKES_SOCKET for op in first)
     watched = [("add_to", 1, ("of", n), _events(draw)) for n in range(1, made + 1) if draw(3)]
     return [*first, ("epoll",), *watched]
 
@@ -179,9 +188,22 @@ def next_operation(family: str, sockets: Sockets, host: Hosts, draw: Draw) -> Op
         return _epoll_operation(numbers, host, draw)
     number = numbers[draw(len(numbers))]
     end = sockets[number]
+    if draw(40) == 39:
+        return _descriptor_operation(number, end, len(sockets) < MOST_SOCKETS[family], draw)
     if isinstance(end, Tcb):
         return _tcp_operation(family, number, end, sockets, draw)
     return _udp_operation(number, numbers, sockets, draw)
+
+
+def _descriptor_operation(number: int, end: Endpoint, may_add: bool, draw: Draw) -> Operation:
+    """What concerns the descriptor and not the socket: a further one, one of several closed, flags."""
+    if end.duplicates and draw(2):
+        return ("close", number)
+    pick = draw(8)
+    if pick < 5 and may_add:
+        return ("dup", number, draw(4) == 3)
+    commands = ((F_GETFD, 0), (F_SETFD, draw(2)), (F_GETFL, 0), (F_DUPFD, BEYOND))
+    return ("fcntl", number, *commands[draw(len(commands))])
 
 
 def _tcp_operation(family: str, number: int, tcb: Tcb, sockets: Sockets, draw: Draw) -> Operation:
@@ -417,7 +439,7 @@ def _epoll_operation(numbers: list[int], host: Hosts, draw: Draw) -> Operation:
     file = ("of", numbers[draw(len(numbers))])
     if draw(6) == 5:
         file = ("epoll", order[draw(len(order))])
-    known = any(host.names[item.fd] == _traced(file, host) for item in epolls[e].items.values())
+    known = any(host.names.get(item.fd) == _traced(file, host) for item in epolls[e].items.values())
     if pick < 27:
         if known and draw(8):
             return ("modify_in", e, file, _events(draw))
@@ -429,7 +451,8 @@ def _epoll_operation(numbers: list[int], host: Hosts, draw: Draw) -> Operation:
             return ("epoll",) if len(epolls) < MOST_EPOLLS else ("wait", e, -1)
         case 30:
             return ("modify_in", e, file, _events(draw))
-    return (("drop", e), ("ask_epoll", e), ("bind_epoll", e), ("wait_on_socket", numbers[0]))[draw(4)]
+    twin = ("twin", e) if len(epolls) < MOST_EPOLLS else ("look_at", e)
+    return (("drop", e), ("ask_epoll", e), ("bind_epoll", e), ("wait_on_socket", numbers[0]), twin)[draw(5)]
 
 
 def _traced(file: tuple[str, int], host: Hosts) -> str:

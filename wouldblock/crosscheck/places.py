@@ -200,6 +200,10 @@ class _TwoKernels(_Divided, KernelArm):
         self.at[self.made + 1] = self.at[n]
         return super()._accept(n)
 
+    def _dup(self, n: int, inheritable: bool) -> None:
+        self.at[self.made + 1] = self.at[n]
+        super()._dup(n, inheritable)
+
     def _address(self, n: int, symbolic: tuple[str, int], *, own: bool = False) -> tuple[str, int]:
         local = self.sockets[symbolic[1]].getsockname() if symbolic[0] == "of" else (ANY, 0)
         return self._stand_for(n, symbolic, local, own) or super()._address(n, symbolic, own=own)
@@ -217,6 +221,10 @@ class _TwoModels(_Divided, ModelArm):
     def _accept(self, n: int) -> Any:
         self.at[self.made + 1] = self.at[n]
         return super()._accept(n)
+
+    def _dup(self, n: int, inheritable: bool) -> None:
+        self.at[self.made + 1] = self.at[n]
+        super()._dup(n, inheritable)
 
     def _address(self, n: int, symbolic: tuple[str, int], *, own: bool = False) -> tuple[str, int]:
         local = self.endpoint(symbolic[1]).local if symbolic[0] == "of" else (ANY, 0)

@@ -29,7 +29,7 @@ def call(f, *a):
     try: return f(*a)
     except OSError as e: return errno.errorcode[e.errno]"""
 HEAD_FOR_EPOLL = """\
-N = lambda fd: next(k for k, s in globals().items() if k[1:].isdigit() and s.fileno() == fd)"""
+N = lambda fd: next((k for k, s in globals().items() if k[1:].isdigit() and s.fileno() == fd), fd)"""
 
 
 @attrs.define
@@ -73,6 +73,12 @@ def _statement(op: Operation, made: Made, body: list[str], answer: Any) -> None:
     elif name == "accept" and not isinstance(answer, str):
         made.sockets += 1
         body.append(f"s{made.sockets} = s{op[1]}.accept()[0]; s{made.sockets}.setblocking(False)")
+    elif name == "dup":
+        made.sockets += 1
+        body.append(f"s{made.sockets} = s{op[1]}.dup()")
+    elif name == "twin":
+        made.epolls += 1
+        body.append(f"e{made.epolls} = select.epoll.fromfd(os.dup(e{op[1]}.fileno()))")
     elif name == "epoll":
         made.epolls += 1
         body.append(f"e{made.epolls} = select.epoll()")
@@ -101,6 +107,10 @@ def _expression(op: Operation, made: Made) -> str:
         return f"s{number}.setblocking(False)"
     if name == "setbytes":
         name = "setsockopt"
+    if name == "dup":
+        return f"s{number}.dup()"
+    if name == "fcntl":
+        return f"call(fcntl.fcntl, s{number}, {args[0]}, {args[1]})"
     if name == "ioctl":
         return f"call(lambda: struct.unpack('i', fcntl.ioctl(s{number}, {args[0]:#x}, bytes(4)))[0])"
     if name == "measure":
@@ -131,6 +141,8 @@ def _of_epoll(name: str, number: int, args: list[Any]) -> str:
             return f"call(fcntl.ioctl, {epoll}, 0x541b, bytes(4))"
         case "bind_epoll":
             return f"call(socket.socket(2, 1, 0, os.dup({epoll}.fileno())).bind, ({HOME!r}, 0))"
+        case "twin":
+            return f"os.dup({epoll}.fileno())"
         case "wait":
             return f"[(N(fd), bits) for fd, bits in {epoll}.poll(0, {args[0]})]"
     written = "".join(f", {_file(a) if isinstance(a, tuple) else hex(a) if a > 9 else a}" for a in args)

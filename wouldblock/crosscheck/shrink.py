@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .operations import OF_EPOLL, SOCKETLESS, Operation, describe, references, refers
+from .operations import MAKES_EPOLL, MAKES_SOCKET, OF_EPOLL, SOCKETLESS, Operation, describe, references, refers
 from .pair import Pair, Step
 from .places import home_address
 from .program import ladder, program
@@ -82,8 +82,8 @@ def _without(operations: list[Operation], at: int, size: int) -> list[Operation]
     old = {"of": 0, "epoll": 0}
     new = {"of": 0, "epoll": 0}
     for index, op in enumerate(operations):
-        kind = "epoll" if op[0] == "epoll" else "of"
-        makes = op[0] in ("tcp", "udp", "accept", "epoll")
+        kind = "epoll" if op[0] in MAKES_EPOLL else "of"
+        makes = op[0] in (*MAKES_SOCKET, *MAKES_EPOLL)
         if makes:
             old[kind] += 1
         if at <= index < at + size or not all(used in numbers for used in references(op)):
