@@ -5,9 +5,9 @@ which the argument is given decides what comes back: bytes give new bytes with t
 bytearray or an array is changed in place and 0 comes back; an int is taken for the pointer, and no int points
 anywhere, so a request that answers fails with EFAULT.
 
-``ioctl(FIONREAD)``, ``TIOCOUTQ`` and ``SIOCOUTQNSD`` go to the model, as does every request that is not known here;
-``FIONBIO`` sets O_NONBLOCK, and so does ``fcntl(F_SETFL)``: the trace shows both as `setblocking`, which is what they
-do. fcntl() knows F_GETFL, F_SETFL (O_NONBLOCK), F_GETFD and F_SETFD (FD_CLOEXEC).
+``ioctl(FIONREAD)``, ``TIOCOUTQ``, ``SIOCOUTQNSD`` and ``SIOCATMARK`` go to the model, as does every request that is
+not known here; ``FIONBIO`` sets O_NONBLOCK, and so does ``fcntl(F_SETFL)``: the trace shows both as `setblocking`,
+which is what they do. fcntl() knows F_GETFL, F_SETFL (O_NONBLOCK), F_GETFD and F_SETFD (FD_CLOEXEC).
 
 Not here: locks, duplication, leases; buffers longer than 1024 bytes that must be copied are refused as CPython
 refuses them.

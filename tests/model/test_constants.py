@@ -26,6 +26,7 @@ MODULES = (socket, select, errno, termios, fcntl)
 ONLY_IN_HEADERS = {
     "SO_MEMINFO": 55,  # asm-generic/socket.h
     "SIOCOUTQNSD": 0x894B,  # linux/sockios.h
+    "SIOCATMARK": 0x8905,  # asm-generic/sockios.h
     "FD_SETSIZE": 1024,  # sys/select.h
     "IP_MTU_DISCOVER": 10,  # linux/in.h, as are these
     "UDP_CORK": 1,  # linux/udp.h

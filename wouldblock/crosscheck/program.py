@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from model.values.constants import POLL_ALL
+from model.values.constants import MSG_OOB, POLL_ALL
 from model.values.observation import Observation
 from model.values.results import show
 
@@ -105,12 +105,16 @@ def _expression(op: Operation, made: Made) -> str:
         return f"call(lambda: struct.unpack('i', fcntl.ioctl(s{number}, {args[0]:#x}, bytes(4)))[0])"
     if name == "measure":
         return f"call(lambda: s{number}.recv_into(bytearray({args[0]}), {args[0]}, {args[1] | 0x20:#x}))"
-    if name in ("send", "sendmore", "sendto", "sendmoreto"):
+    if name == "recvurgent":
+        return f"call(s{number}.recvfrom, {args[0]}, {args[1] | MSG_OOB:#x})"
+    if name in ("send", "sendmore", "sendto", "sendmoreto", "sendurgent"):
         size = args[0]
         args[0] = f"bytes({size})" if size > 10 else repr(payload(made.sent, size))
         made.sent += size
     if name == "sendmore":
         name, args = "send", [*args, "socket.MSG_MORE"]
+    if name == "sendurgent":
+        name, args = "send", [args[0], f"{args[1] | MSG_OOB:#x}"]
     if name == "sendmoreto":
         name, args = "sendto", [args[0], "socket.MSG_MORE", args[1]]
     written = "".join(f", {_address(a) if isinstance(a, tuple) else a}" for a in args)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from .walk import Walk
 
 ATTEMPTS = 400
+_SIZED = (
+    "send", "recv", "sendto", "recvfrom", "sendmore", "sendmoreto", "sendurgent", "recvurgent", "peek", "measure",
+)  # fmt: skip
+"""Operations that have a size."""
 
 
 def replay(operations: list[Operation], run: Walk) -> list[Step]:
@@ -103,7 +107,7 @@ def _rename(op: Operation, numbers: dict[tuple[str, int], int]) -> Operation:
 
 
 def _simpler(op: Operation) -> list[Operation]:
-    if op[0] in ("send", "recv", "sendto", "recvfrom", "sendmore", "sendmoreto", "peek", "measure") and op[2] > 1:
+    if op[0] in _SIZED and op[2] > 1:
         return [(op[0], op[1], size, *op[3:]) for size in (1, 100, 1000, 10_000) if size < op[2]]
     return []
 
