@@ -202,7 +202,7 @@ _COPIED = {_EMPTY: (_EMPTY, _ROOM, _FULL), _ROOM: (_EMPTY, _ROOM, _FULL), _FULL:
     cite="RFC 9293 §3.10.2, the URGENT flag; RFC 6093 §3; tcp_mark_urg",
 )  # fmt: skip
 def send_copies_urgent_data(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
-    """MSG_OOB: the last byte that is taken is urgent, and what is not acknowledged waits for nothing more to go with it.
+    """MSG_OOB: the last byte that is taken is urgent, and until it is acknowledged nothing waits to fill a segment.
     The bytes go in single segments, but not before all of them are copied or the send buffer is full."""
     return _send(tcb, data, flags, host)
 
