@@ -346,6 +346,7 @@ def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer
     """MSG_PEEK: the bytes are given and stay where they are. An acknowledgement that is due goes all the same."""
     data = memory.peek_received(tcb, urgent.left_out(tcb, wanted), _up_to_mark(tcb, wanted))
     if host.profile.tunes_receive_buffers:
+        host.copied(len(data))
         note_read(tcb, host)
     _note_look(tcb, data, host)
     return Done(data)
