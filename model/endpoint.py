@@ -100,6 +100,8 @@ class Endpoint:
     SO_SNDTIMEO).
     """
     keepalive: bool = False
+    urgent_inline: bool = False
+    """Whether the peer's urgent byte stays in the stream (SO_OOBINLINE)."""
     drops: int = 0
 
     def holds_page(self, page: int, size: int) -> bool:

@@ -27,8 +27,9 @@ from .tcp import (
     text,
     timeouts,
     timers,
+    urgent,
 )
-from .tcp.machine import RECEIVE_BUFFER, RECOVERY, REQUEST, SEND_BUFFER, TCP
+from .tcp.machine import RECEIVE_BUFFER, RECOVERY, REQUEST, SEND_BUFFER, TCP, URGENT
 from .udp import assembling as udp_assembling
 from .udp import calls as udp_calls
 from .udp import icmp as udp_icmp
@@ -37,12 +38,13 @@ from .waiting import epoll, scheduling
 from .waiting.interest import EPOLL
 from .waiting.scheduling import THREAD
 
-MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, SOCKET, UDP, ERROR_QUEUE, DESCRIPTOR, EPOLL, THREAD)
+MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, URGENT, SOCKET, UDP, ERROR_QUEUE, DESCRIPTOR, EPOLL, THREAD)
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (
     options, messages, errorqueue, calls, handshake, requests, paws, acceptance, acknowledging, recovery, timeouts,
-    text, ecn, answering, resting, timers, keepalive, icmp, udp_assembling, udp_calls, udp_icmp, epoll, scheduling,
+    urgent, text, ecn, answering, resting, timers, keepalive, icmp, udp_assembling, udp_calls, udp_icmp, epoll,
+    scheduling,
 )  # fmt: skip
 """The modules whose import declares rules."""
 

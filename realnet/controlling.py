@@ -17,7 +17,7 @@ from sys import byteorder
 from types import ModuleType
 from typing import Any
 
-from model.values.constants import FIONREAD, SIOCOUTQNSD, TIOCOUTQ
+from model.values.constants import FIONREAD, SIOCATMARK, SIOCOUTQNSD, TIOCOUTQ
 
 from .recorder import Recorder
 from .selecting import descriptor
@@ -72,7 +72,7 @@ def _answer_in(request: int, arg: Any) -> Callable[[Any], Any]:
     """What the trace shows of an ioctl's value: the number for requests that answer with one."""
 
     def shown(value: Any) -> Any:
-        if request not in (FIONREAD, TIOCOUTQ, SIOCOUTQNSD):
+        if request not in (FIONREAD, TIOCOUTQ, SIOCOUTQNSD, SIOCATMARK):
             return value
         written = value if isinstance(value, bytes) else bytes(memoryview(arg).cast("B"))
         return int.from_bytes(written[:_INT], byteorder, signed=True)

@@ -22,7 +22,7 @@ from wouldblock.front import Front, Stop, make_text_safe
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 FORMATS = ("svg", "png", "dot", "mermaid")
-FAMILIES, LENGTHS = ("stream", "lives", "udp"), (60, 200, 1000)
+FAMILIES, LENGTHS = ("stream", "lives", "udp", "urgent"), (60, 200, 1000)
 """Of sequences (crosscheck/operations.py, agreement.py)."""
 SETTINGS = ("pinned", "default")
 """Of the kernel (realnet/settings.py)."""

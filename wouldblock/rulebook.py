@@ -32,7 +32,7 @@ _IN_THE_WORDS_OF_TCP = {
     "recvmsg": "RECEIVE|READ_REPORT", "sendmsg": "SEND|ANCILLARY",
     "epoll_create": "EPOLL_CREATE", "epoll_create1": "EPOLL_CREATE", "epoll_ctl": "CHECK|ADD|DELETE|MODIFY|OTHER",
     "epoll_wait": "EPOLL_WAIT|REPORT|LOOK|WAKE",
-    "ioctl": "FIONREAD|TIOCOUTQ|SIOCOUTQNSD",
+    "ioctl": "FIONREAD|TIOCOUTQ|SIOCOUTQNSD|ATMARK",
 }  # fmt: skip
 """Calls of the API and the events of a protocol's machine that they lead to, where the names differ (RFC 9293
 §3.9.1).

@@ -21,7 +21,7 @@ _POLL = {
     getattr(constants, name): name
     for name in ("POLLIN", "POLLPRI", "POLLOUT", "POLLERR", "POLLHUP", "POLLNVAL", "POLLRDHUP")
 }
-_IOCTL = {constants.FIONREAD: "FIONREAD", constants.TIOCOUTQ: "TIOCOUTQ", constants.SIOCOUTQNSD: "SIOCOUTQNSD"}
+_IOCTL = {getattr(constants, name): name for name in ("FIONREAD", "TIOCOUTQ", "SIOCOUTQNSD", "SIOCATMARK")}
 _SHUT = {0: "SHUT_RD", 1: "SHUT_WR", 2: "SHUT_RDWR"}
 _ADDRESS_LENGTH = 2
 MAKES = ("socket", "epoll_create", "epoll_create1")

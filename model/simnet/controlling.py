@@ -5,9 +5,10 @@ which the argument is given decides what comes back: bytes give new bytes with t
 bytearray or an array is changed in place and 0 comes back; an int is taken for the pointer, and no int points
 anywhere, so a request that answers fails with EFAULT.
 
-``ioctl(FIONREAD)``, ``TIOCOUTQ`` and ``SIOCOUTQNSD`` go to the model, as does every request that is not known here;
-``FIONBIO`` sets O_NONBLOCK, and so does ``fcntl(F_SETFL)``: the trace shows both as `setblocking`, which is what they
-do, and F_DUPFD and F_DUPFD_CLOEXEC as `dup`. Reading flags (F_GETFL, F_GETFD) and FD_CLOEXEC (F_SETFD) leave no line.
+``ioctl(FIONREAD)``, ``TIOCOUTQ``, ``SIOCOUTQNSD`` and ``SIOCATMARK`` go to the model, as does every request that is
+not known here; ``FIONBIO`` sets O_NONBLOCK, and so does ``fcntl(F_SETFL)``: the trace shows both as `setblocking`,
+which is what they do, and F_DUPFD and F_DUPFD_CLOEXEC as `dup`. Reading flags (F_GETFL, F_GETFD) and FD_CLOEXEC
+(F_SETFD) leave no line.
 
 Not here: locks, leases, other flags than these; buffers longer than 1024 bytes that must be copied are refused as
 CPython refuses them.

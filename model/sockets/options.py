@@ -43,6 +43,7 @@ from ..values.constants import (
     SO_ERROR,
     SO_KEEPALIVE,
     SO_MEMINFO,
+    SO_OOBINLINE,
     SO_PROTOCOL,
     SO_RCVBUF,
     SO_RCVLOWAT,
@@ -140,6 +141,10 @@ def _set_rcvbuf(end: Endpoint, value: int, host: Host) -> None:
 
 def _set_reuse(end: Endpoint, value: int, host: Host) -> None:
     end.reuse_address = bool(value)
+
+
+def _set_inline(end: Endpoint, value: int, host: Host) -> None:
+    end.urgent_inline = bool(value)
 
 
 def _set_nodelay(tcb: Tcb, value: int, host: Host) -> None:
@@ -354,6 +359,7 @@ OPTIONS: dict[tuple[int, int], Option] = {
     (SOL_SOCKET, SO_SNDBUF): Option("SO_SNDBUF", lambda e, h: e.sndbuf, _set_sndbuf),
     (SOL_SOCKET, SO_RCVBUF): Option("SO_RCVBUF", lambda e, h: e.rcvbuf, _set_rcvbuf),
     (SOL_SOCKET, SO_REUSEADDR): Option("SO_REUSEADDR", lambda e, h: int(e.reuse_address), _set_reuse),
+    (SOL_SOCKET, SO_OOBINLINE): Option("SO_OOBINLINE", lambda e, h: int(e.urgent_inline), _set_inline),
     (SOL_SOCKET, SO_TYPE): Option("SO_TYPE", lambda e, h: SOCK_STREAM if e.is_tcp else SOCK_DGRAM),
     (SOL_SOCKET, SO_ACCEPTCONN): Option("SO_ACCEPTCONN", lambda e, h: int(e.is_tcp and e.state is TcpState.LISTEN)),
     (SOL_SOCKET, SO_DOMAIN): Option("SO_DOMAIN", lambda e, h: AF_INET),

@@ -1,11 +1,11 @@
 """Segment arrival: the questions that are asked of a segment, in their order (RFC 9293 §3.10.7).
 
-Is it old? is it in the window? does it reset? does it carry a SYN? what does it acknowledge? what text does it bring? a
-FIN? And last: what is to be sent in answer? Each question is a phase, in each phase at most one rule fires, and a rule
-that answers DROP ends the processing.
+Is it old? is it in the window? does it reset? does it carry a SYN? what does it acknowledge? is it urgent? what text
+does it bring? a FIN? And last: what is to be sent in answer? Each question is a phase, in each phase at most one rule
+fires, and a rule that answers DROP ends the processing.
 
-Not here: the rules: handshake.py, paws.py, acceptance.py, acknowledging.py, text.py, answering.py, resting.py. Sequence
-numbers count on without wrapping (values/segments.py).
+Not here: the rules: handshake.py, paws.py, acceptance.py, acknowledging.py, urgent.py, text.py, answering.py,
+resting.py. Sequence numbers count on without wrapping (values/segments.py).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ PHASES = {
     S.CLOSED: (E.SEGMENT_SEQUENCE,),
 }
 SYNCHRONIZED_PHASES: Phases = (
-    E.SEGMENT_TIMESTAMP, E.SEGMENT_SEQUENCE, E.SEGMENT_RESET, E.SEGMENT_SYN, E.SEGMENT_ACK, E.SEGMENT_MEMORY,
-    E.SEGMENT_TEXT, E.SEGMENT_FIN, E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
+    E.SEGMENT_TIMESTAMP, E.SEGMENT_SEQUENCE, E.SEGMENT_RESET, E.SEGMENT_SYN, E.SEGMENT_ACK, E.SEGMENT_URGENT,
+    E.SEGMENT_MEMORY, E.SEGMENT_TEXT, E.SEGMENT_FIN, E.SEGMENT_PUSH, E.SEGMENT_ANSWER,
 )  # fmt: skip
 PREDICTED_PHASES: Phases = (E.SEGMENT_TEXT, E.SEGMENT_ACK, E.SEGMENT_PUSH, E.SEGMENT_ANSWER)
 """What is left to ask of one that is as foreseen: its text goes first, and what it acknowledges is freed after, so that

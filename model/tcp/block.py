@@ -73,6 +73,19 @@ class Request(IntEnum):
     """A program has it."""
 
 
+class Urgent(IntEnum):
+    """Where the peer's urgent byte stands, as the receiver has it (`urg_data`): a machine of its own (urgent.py)."""
+
+    NONE = 0
+    """There is none, or the reader is past it."""
+    ANNOUNCED = 1
+    """A segment has pointed at it, but it has not arrived."""
+    WAITING = 2
+    """It is here, and MSG_OOB gives it."""
+    READ = 3
+    """MSG_OOB has given it; its place in the stream is still ahead of the reader."""
+
+
 class Pending(IntEnum):
     """What the retransmission timer was set for last (`icsk_pending`)."""
 
@@ -173,6 +186,8 @@ class Tcb(Endpoint):
     write_seq: int = 0
     """The number behind the last byte that the program handed over."""
     pushed_seq: int = 0
+    snd_up: int = 0
+    """The number behind the last byte that was sent as urgent; it counts until that is acknowledged."""
     small_seq: int = 0
     """End of the last segment smaller than the MSS (Minshall's variant of Nagle's algorithm)."""
     unsent: deque[OutBuffer] = attrs.Factory(deque)
@@ -275,6 +290,10 @@ class Tcb(Endpoint):
     reserved: int = 0
     """Memory that is reserved and charged to neither buffer, in bytes (`sk_forward_alloc`; reserve.py)."""
     fin_received: bool = False
+    urgent: Urgent = Urgent.NONE
+    rcv_up: int = 0
+    """The number of the urgent byte itself (`urg_seq`), while there is one."""
+    urgent_byte: bytes = b""
 
     # keep-alive and user time-out; 0: as the system has it
     keep_idle_ns: int = 0
@@ -446,13 +465,25 @@ class Tcb(Endpoint):
         return room >= self.wmem >> 1 and room > 0 and few
 
     @property
+    def sends_urgent(self) -> bool:
+        """Whether the peer has not acknowledged all that is urgent (`tcp_urg_mode`)."""
+        return self.snd_up > self.snd_una
+
+    @property
+    def at_mark(self) -> bool:
+        """Whether the next byte in the stream is the urgent one, were it here or not."""
+        return self.urgent is not Urgent.NONE and self.rcv_up == self.copied_seq
+
+    @property
     def readable(self) -> bool:
-        """Whether poll says readable: as much waits as SO_RCVLOWAT asks for, or it will not become more, because memory
-        or window are nearly used up (`tcp_epollin_ready`).
+        """Whether as much waits as SO_RCVLOWAT asks for, or it will not become more, because memory or window are
+        nearly used up (`tcp_epollin_ready`).
         """
+        return self.has_waiting(self.rcvlowat)
+
+    def has_waiting(self, least: int) -> bool:
+        """The same for any number of bytes."""
         waiting = self.rcv_nxt - self.copied_seq
         return waiting > 0 and (
-            waiting >= self.rcvlowat
-            or self.rmem > self.rcvbuf - (self.rcvbuf >> 3)
-            or self.receive_window <= self.rcv_mss
+            waiting >= least or self.rmem > self.rcvbuf - (self.rcvbuf >> 3) or self.receive_window <= self.rcv_mss
         )

@@ -7,8 +7,8 @@ that finds nothing to do answers EAGAIN if the socket is non-blocking and `Block
 The order of the rules for one call is the order in which the kernel looks: bytes before end of file, end of file
 before a pending error, the error before "not connected".
 
-Not here: connect (its way depends on the socket's life, see sockets/life.py), urgent data, MSG_WAITALL,
-SO_LINGER.
+Not here: connect (its way depends on the socket's life, see sockets/life.py), recv of urgent data (urgent.py),
+MSG_WAITALL, SO_LINGER.
 """
 
 from __future__ import annotations
@@ -19,9 +19,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..endpoint import Life
 from ..rules import View
-from ..values.constants import MSG_DONTWAIT, MSG_MORE, MSG_PEEK, MSG_TRUNC, SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
+from ..values.constants import (
+    MSG_DONTWAIT,
+    MSG_MORE,
+    MSG_OOB,
+    MSG_PEEK,
+    MSG_TRUNC,
+    SHUT_RD,
+    SHUT_RDWR,
+    SHUT_WR,
+    TcpState,
+)
 from ..values.results import OK, Answer, Block, Done, Fail
-from . import backlog, memory
+from . import backlog, memory, urgent
 from .block import Tcb, Timer
 from .ends import abandon_children, disconnect, unhash
 from .machine import (
@@ -36,7 +46,7 @@ from .machine import (
     SendBuffer,
     TcpEvent,
 )
-from .output import push_pending, send_ack, send_fin, send_reset, size_goal
+from .output import current_mss, push_pending, send_ack, send_fin, send_reset, size_goal
 from .tuning import note_read
 from .windows import is_half_full, select_window
 
@@ -195,30 +205,49 @@ def send_nothing(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
     return Done(0)
 
 
+_COPIED = {_EMPTY: (_EMPTY, _ROOM, _FULL), _ROOM: (_EMPTY, _ROOM, _FULL), _FULL: (_ROOM, _FULL)}
+
+
 @TCP.rule(
     on=TcpEvent.SEND, stays=(S.ESTABLISHED, S.CLOSE_WAIT),
-    shows={SEND_BUFFER: {_EMPTY: (_EMPTY, _ROOM, _FULL), _ROOM: (_EMPTY, _ROOM, _FULL), _FULL: (_ROOM, _FULL)}},
+    when=lambda tcb, data, flags, host: bool(flags & MSG_OOB), shows={SEND_BUFFER: _COPIED},
+    cite="RFC 9293 §3.10.2, the URGENT flag; RFC 6093 §3; tcp_mark_urg",
+)  # fmt: skip
+def send_copies_urgent_data(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
+    """MSG_OOB: the last byte that is taken is urgent, and until it is acknowledged nothing waits to fill a segment.
+    The bytes go in single segments, but not before all of them are copied or the send buffer is full."""
+    return _send(tcb, data, flags, host)
+
+
+@TCP.rule(
+    on=TcpEvent.SEND, stays=(S.ESTABLISHED, S.CLOSE_WAIT), shows={SEND_BUFFER: _COPIED},
     cite="RFC 9293 §3.10.2, SEND in ESTABLISHED; tcp_sendmsg_locked",
 )  # fmt: skip
 def send_copies(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
     """The bytes are copied to the send buffer as far as it takes them, and go out as far as window and Nagle allow.
     With MSG_MORE, what does not fill a segment waits for more (send(2))."""
-    taken = _copy(tcb, data, host)
-    if taken:
-        tail = tcb.unsent[-1] if tcb.unsent else None
-        if tail is not None:
-            more = bool(flags & MSG_MORE)
-            if not more or _pushes(tcb):
-                _mark(tcb)
-            push_pending(tcb, host, more=more)
+    return _send(tcb, data, flags, host)
+
+
+def _send(tcb: Tcb, data: bytes, flags: int, host: Host) -> Answer:
+    taken = _copy(tcb, data, bool(flags & MSG_OOB), host)
+    if taken and tcb.unsent:
+        more = bool(flags & MSG_MORE)
+        if not more or _pushes(tcb):
+            _mark(tcb)
+        if flags & MSG_OOB:
+            tcb.snd_up = tcb.write_seq
+        push_pending(tcb, host, more=more)
     answer: Answer = TCP.fire(host.trail, TcpEvent.SEND_STOPPED, tcb, taken, len(data), flags, host)
     return answer
 
 
-def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
-    """Copy as much of `data` as the buffers take, pushing full ones on the way; returns the bytes taken."""
+def _copy(tcb: Tcb, data: bytes, urgent: bool, host: Host) -> int:
+    """Copy as much of `data` as the buffers take, pushing full ones on the way; returns the bytes taken. What is urgent
+    is put in buffers of one segment, and pushed when there is no more room.
+    """
     view = memoryview(data)
-    wanted, goal = len(data), size_goal(tcb, host)
+    wanted, goal = len(data), current_mss(tcb) if urgent else size_goal(tcb, host)
     taken = 0
     begun = 0
     while taken < wanted:
@@ -235,12 +264,14 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
                 if taken:
                     if tcb.unsent:
                         _mark(tcb)
+                        tcb.snd_up = tcb.write_seq if urgent else tcb.snd_up
                     push_pending(tcb, host, nagle=False)
+                    tcb.ran_full = True
                 break
             if begun >= 16:
                 begun = 0
                 if backlog.flush(tcb, host):
-                    goal = size_goal(tcb, host)
+                    goal = current_mss(tcb) if urgent else size_goal(tcb, host)
                     continue
             tail = memory.begin_buffer(tcb, host)
             begun += 1
@@ -249,7 +280,7 @@ def _copy(tcb: Tcb, data: bytes, host: Host) -> int:
         if not taken:
             tail.push = False
         taken += copied
-        if taken == wanted or len(tail.data) < goal:
+        if taken == wanted or len(tail.data) < goal or urgent:
             continue
         if _pushes(tcb):
             _mark(tcb)
@@ -283,8 +314,7 @@ def send_takes_everything(tcb: Tcb, taken: int, wanted: int, flags: int, host: H
 @TCP.rule(
     on=TcpEvent.SEND_STOPPED, stays=(S.ESTABLISHED, S.CLOSE_WAIT, S.CLOSED),
     when=lambda tcb, taken, wanted, flags, host: taken > 0 and not waits(tcb, flags),
-    shows={SEND_BUFFER: {_EMPTY: (_EMPTY,), _FULL: (_FULL,)}},
-    cite="send(2); POSIX send()",
+    shows={SEND_BUFFER: {view: (view,) for view in SendBuffer}}, cite="send(2); POSIX send()",
 )  # fmt: skip
 def send_takes_a_part(tcb: Tcb, taken: int, wanted: int, flags: int, host: Host) -> Answer:
     """The send buffer filled up on the way: send returns how many bytes it took."""
@@ -321,21 +351,32 @@ def recv_on_listener(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
 
 @TCP.rule(
     on=TcpEvent.RECEIVE, stays=NOT_LISTENING,
-    when=lambda tcb, wanted, flags, host: flags & MSG_PEEK and tcb.readable_bytes > 0, cite="recv(2), MSG_PEEK",
+    when=lambda tcb, wanted, flags, host: flags & MSG_PEEK and tcb.readable_bytes > urgent.left_out(tcb, wanted),
+    cite="recv(2), MSG_PEEK",
 )  # fmt: skip
 def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
-    """MSG_PEEK: the bytes are given and stay where they are.
-    But the acknowledgement that reading them would send goes out now (tcp_cleanup_rbuf)."""
-    data = memory.peek_received(tcb, wanted)
+    """MSG_PEEK: the bytes are given and stay where they are. An acknowledgement that is due goes all the same."""
+    data = memory.peek_received(tcb, urgent.left_out(tcb, wanted), _up_to_mark(tcb, wanted))
     if host.profile.tunes_receive_buffers:
+        host.copied(len(data))
         note_read(tcb, host)
     _clean_up(tcb, len(data), host)
     return Done(bytes(len(data)) if flags & MSG_TRUNC else data)
 
 
+_ONLY_URGENT = (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW)
+"""Where MSG_PEEK finds nothing because an urgent byte alone waits."""
+
+
+def _up_to_mark(tcb: Tcb, wanted: int) -> int:
+    before = urgent.before_mark(tcb)
+    return wanted if before is None else min(wanted, before)
+
+
 def _waits_for_more(tcb: Tcb, wanted: int, flags: int, host: Host) -> bool:
     over = tcb.fin_received or tcb.error or tcb.read_shut or tcb.state is S.CLOSED
-    return 0 < tcb.readable_bytes < min(tcb.rcvlowat, wanted) and waits(tcb, flags) and not over
+    few = 0 < tcb.readable_bytes < min(tcb.rcvlowat, wanted)
+    return few and waits(tcb, flags) and not over and _up_to_mark(tcb, tcb.readable_bytes + 1) > tcb.readable_bytes
 
 
 @TCP.rule(
@@ -359,7 +400,8 @@ _TAKES: dict[View, Mapping[Any, tuple[Any, ...]]] = {
 
 @TCP.rule(
     on=TcpEvent.RECEIVE, stays=NOT_LISTENING,
-    when=lambda tcb, wanted, flags, host: bool(flags & MSG_TRUNC) and tcb.readable_bytes > 0, shows=_TAKES,
+    when=lambda tcb, wanted, flags, host: bool(flags & MSG_TRUNC) and not flags & MSG_PEEK and tcb.readable_bytes > 0,
+    shows=_TAKES,
     cite="tcp(7), MSG_TRUNC; tcp_recvmsg_locked",
 )  # fmt: skip
 def recv_throws_bytes_away(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
@@ -368,16 +410,18 @@ def recv_throws_bytes_away(tcb: Tcb, wanted: int, flags: int, host: Host) -> Ans
 
 
 @TCP.rule(
-    on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=lambda tcb, wanted, flags, host: tcb.readable_bytes > 0,
+    on=TcpEvent.RECEIVE, stays=NOT_LISTENING,
+    when=lambda tcb, wanted, flags, host: tcb.readable_bytes > 0 and not flags & MSG_PEEK,
     shows=_TAKES, cite="recv(2); RFC 9293 §3.10.3",
 )  # fmt: skip
 def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
-    """Bytes are there: recv returns at once with as many as it asked for, or as there are."""
+    """Bytes are there: recv returns at once with as many as it asked for, or as there are.
+    It stops before an urgent byte (RFC 9293 §3.8.5; tcp_recvmsg_locked)."""
     return Done(_take(tcb, wanted, host))
 
 
 def _take(tcb: Tcb, wanted: int, host: Host) -> bytes:
-    data = memory.take_received(tcb, wanted, host)
+    data = memory.take_received(tcb, _up_to_mark(tcb, wanted), host)
     _clean_up(tcb, len(data), host)
     return data
 
@@ -391,7 +435,8 @@ def _clean_up(tcb: Tcb, count: int, host: Host) -> None:
 
 @TCP.rule(
     on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=lambda tcb, wanted, flags, host: tcb.fin_received,
-    shows={RECEIVE_BUFFER: {ReceiveBuffer.ENDED: (ReceiveBuffer.ENDED,)}}, cite="recv(2): 0 at end of stream",
+    shows={RECEIVE_BUFFER: {view: (view,) for view in (ReceiveBuffer.ENDED, *_ONLY_URGENT)}},
+    cite="recv(2): 0 at end of stream",
 )  # fmt: skip
 def recv_finds_end(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """The peer has closed its direction and everything was read: end of file, an empty result."""
@@ -429,7 +474,7 @@ def recv_without_connection(tcb: Tcb, wanted: int, flags: int, host: Host) -> An
 @TCP.rule(
     on=TcpEvent.RECEIVE, stays=(*CONNECTING, *SYNCHRONIZED),
     when=lambda tcb, wanted, flags, host: not waits(tcb, flags),
-    shows={RECEIVE_BUFFER: {ReceiveBuffer.EMPTY: (ReceiveBuffer.EMPTY,)}}, cite="recv(2), EAGAIN",
+    shows={RECEIVE_BUFFER: {view: (view,) for view in (ReceiveBuffer.EMPTY, *_ONLY_URGENT)}}, cite="recv(2), EAGAIN",
 )  # fmt: skip
 def recv_would_block(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """Nothing to read yet: EAGAIN."""
@@ -625,8 +670,8 @@ def fionread_on_listener(tcb: Tcb, host: Host) -> Answer:
 
 @TCP.rule(on=TcpEvent.FIONREAD, stays=NOT_LISTENING, cite="tcp(7), SIOCINQ")
 def fionread_counts_readable(tcb: Tcb, host: Host) -> Answer:
-    """How many bytes recv could give now."""
-    return Done(0 if tcb.state in CONNECTING else tcb.readable_bytes)
+    """How many bytes recv could give now, but none beyond an urgent one that is not in the stream."""
+    return Done(0 if tcb.state in CONNECTING else urgent.countable(tcb))
 
 
 @TCP.rule(on=TcpEvent.TIOCOUTQ, stays=(S.LISTEN,), cite="tcp(7), SIOCOUTQ: EINVAL in state LISTEN")

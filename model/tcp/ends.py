@@ -13,7 +13,7 @@ from ..values.addresses import ANY
 from ..values.constants import WAKES_ALL, WAKES_ERRORS, TcpState
 from . import memory
 from .block import Tcb, Timer
-from .machine import REQUEST, TCP, RequestEvent, TcpEvent
+from .machine import REQUEST, TCP, URGENT, RequestEvent, TcpEvent, UrgentEvent
 from .output import send_reset
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ def disconnect(tcb: Tcb, host: Host) -> None:
     memory.discard_received(tcb, host.profile)
     memory.let_go_all(tcb, host)
     tcb.copied_seq = tcb.rcv_nxt
+    if tcb.urgent:
+        URGENT.fire(host.trail, UrgentEvent.FORGOTTEN, tcb, host)
     tcb.fin_received = tcb.read_shut = tcb.write_shut = False
     tcb.write_seq += tcb.max_window + 2
     tcb.window_clamp = 0

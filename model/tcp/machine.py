@@ -1,5 +1,5 @@
-"""TCP's machines: the connection, a request for one, recovery from loss, and the two buffers as views. No rules live
-here.
+"""TCP's machines: the connection, a request for one, recovery from loss, urgent data, and the two buffers as views. No
+rules live here.
 
 The eleven states are RFC 9293's (§3.3.2). Events are the user's calls, the phases in which an arriving segment is
 processed (§3.10.7.4: each phase is one question, and at most one rule answers it), and the timers.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..rules import Machine, View
 from ..values.constants import TcpState
-from .block import Recovery, Request
+from .block import Recovery, Request, Urgent
 
 if TYPE_CHECKING:
     from .block import Tcb
@@ -48,6 +48,8 @@ class TcpEvent(IntEnum):
     SEGMENT_ACK = auto()
     OUR_FIN_ACKED = auto()
     """Everything we had to send was acknowledged, our FIN included."""
+    SEGMENT_URGENT = auto()
+    """Does it announce urgent data, or bring them?"""
     SEGMENT_MEMORY = auto()
     """Is there memory for what the segment carries?"""
     SEGMENT_TEXT = auto()
@@ -173,6 +175,26 @@ class RecoveryEvent(IntEnum):
     """Segments have become smaller, and something larger was on its way: it did not get through."""
     SYN_TIMED_OUT = auto()
     SYN_ACKED = auto()
+
+
+class UrgentEvent(IntEnum):
+    """What can happen to the peer's urgent byte (urgent.py)."""
+
+    POINTED = 0
+    """A segment has the bit URG."""
+    SEGMENT = auto()
+    """A segment arrives while an announced byte is waited for."""
+    RECEIVE = auto()
+    """recv with MSG_OOB."""
+    PASSED = auto()
+    """The reader of the stream is past it."""
+    ATMARK = auto()
+    """ioctl(SIOCATMARK)."""
+    FORGOTTEN = auto()
+    """The connection is over, and its socket as good as new."""
+
+
+URGENT = Machine("urgent", "Urgent data, as the receiver has them", Urgent, UrgentEvent, field="urgent")
 
 
 class Resend(IntEnum):

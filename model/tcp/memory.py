@@ -28,6 +28,7 @@ from ..pages import place
 from ..values.segments import Run, Segment
 from . import congestion
 from .block import InBuffer, OutBuffer, Recovery, Tcb
+from .machine import URGENT, UrgentEvent
 from .reserve import charge_receiving, charge_sending, cover, free_receiving, free_sending, give_back
 from .tuning import note_read
 from .windows import window_from_space
@@ -245,6 +246,8 @@ def take_received(tcb: Tcb, wanted: int, host: Host) -> bytes:
             buffer.offset += count
             need -= count
             tcb.copied_seq += count
+            if tcb.urgent and tcb.copied_seq > tcb.rcv_up:
+                URGENT.fire(host.trail, UrgentEvent.PASSED, tcb, host)
             rest -= count
             if tunes:
                 host.copied(count)
@@ -258,10 +261,19 @@ def take_received(tcb: Tcb, wanted: int, host: Host) -> bytes:
     return taken[0] if len(taken) == 1 else b"".join(taken)
 
 
-def peek_received(tcb: Tcb, wanted: int) -> bytes:
-    """The bytes `take_received` would give, left where they are (MSG_PEEK)."""
+def skip_received(tcb: Tcb, host: Host) -> None:
+    """Leave out the next byte, which nobody is given; a buffer emptied thereby is free again, but not with a FIN."""
+    buffer = tcb.received[0]
+    buffer.offset += 1
+    tcb.copied_seq += 1
+    if buffer.offset == buffer.length and not buffer.fin:
+        free_receiving(tcb, tcb.received.popleft().truesize, host.profile)
+
+
+def peek_received(tcb: Tcb, begin: int, wanted: int) -> bytes:
+    """Bytes that wait, from the one `begin` behind the next, left where they are (MSG_PEEK)."""
     found = b"".join(b"".join(buffer.chunks)[buffer.offset :] for buffer in tcb.received)
-    return found[:wanted]
+    return found[begin : begin + wanted]
 
 
 def discard_received(tcb: Tcb, profile: Profile) -> int:

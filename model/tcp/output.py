@@ -4,6 +4,7 @@ Bytes wait in `unsent` until all of these let the first buffer go: the congestio
 goes whole or not at all: sender-side silly-window avoidance), and Nagle's algorithm in Minshall's variant: a buffer
 smaller than a segment waits while an earlier small one is unacknowledged (RFC 896; RFC 9293 §3.7.4). A cork is
 stricter: what is smaller than a segment waits for more, whatever is acknowledged (tcp(7), TCP_CORK; send(2), MSG_MORE).
+While urgent data are unacknowledged neither holds anything back, and no run is longer than a segment.
 
 Every segment carries an acknowledgement and the window of this moment, so sending anything settles a delayed
 acknowledgement.
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 _FIN, _SYN, _RST, _PSH, _ACK = (int(f) for f in (TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK))
+_URG, FARTHEST = int(TcpFlag.URG), 0xFFFF
 
 LEAST_NS = 1000
 """The least time that the kernel tells from none."""
@@ -100,7 +102,7 @@ def push_pending(
         segments = -(-length // mss) or 1
         last = len(tcb.unsent) == 1
         if segments == 1:
-            small = last and not buffer.fin and length < mss
+            small = last and not buffer.fin and length < mss and not tcb.sends_urgent
             if small and (held or (nagle and small_unacknowledged(tcb))):
                 break
         else:
@@ -108,7 +110,7 @@ def push_pending(
                 waits = True
                 break
             whole = corked or (nagle and small_unacknowledged(tcb))
-            limit = _split_point(tcb, buffer, mss, quota, last, whole)
+            limit = mss if tcb.sends_urgent else _split_point(tcb, buffer, mss, quota, last, whole)
             if length > limit:
                 tcb.unsent.insert(1, memory.split(tcb, buffer, limit, host))
                 length = limit
@@ -285,7 +287,8 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, *, new: bool) -> None:
     run is always pushed.
     """
     flags = _ACK | (_PSH if buffer.push or buffer.segments > 1 else 0) | (_FIN if buffer.fin else 0)
-    flags |= ecn.echo(tcb)
+    pointer = _urgent_pointer(tcb, buffer.seq, buffer.seq if new else tcb.snd_nxt) if tcb.sends_urgent else 0
+    flags |= ecn.echo(tcb) | (_URG if pointer else 0)
     told, mark = ecn.mark(tcb) if new and buffer.data else (0, Ecn.NOT_ECT)
     mss = buffer.cut or current_mss(tcb)
     sack = _sack(tcb)
@@ -303,7 +306,7 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, *, new: bool) -> None:
     whole = Segment(
         tcb.local, tcb.remote, buffer.seq, tcb.rcv_nxt, flags | told, window, data, sack=sack,
         timestamps=stamps(tcb, host), segment_size=mss if buffer.segments > 1 else 0, truesize=truesize, pages=pages,
-        buffer=number, ecn=mark, merged=buffer.segments if tcb.packet_max else 1,
+        buffer=number, ecn=mark, merged=buffer.segments if tcb.packet_max else 1, urgent=pointer,
     )  # fmt: skip
     if buffer.segments == 1 or len(data) < tcb.packet_max:
         host.transmit(whole)
@@ -319,6 +322,17 @@ def _emit(tcb: Tcb, host: Host, buffer: OutBuffer, *, new: bool) -> None:
                 truesize=host.profile.buffer_overhead + len(part), pages=tuple(here), buffer=0, merged=1,
             )
         )  # fmt: skip
+
+
+def _urgent_pointer(tcb: Tcb, seq: int, sent_to: int) -> int:
+    """How far behind `seq` the urgent data end; 0 if there are none there. If that is farther than 16 bits can say, a
+    segment at the end of what was sent, which is at `sent_to`, says the farthest, and an older one nothing
+    (`__tcp_transmit_skb`).
+    """
+    ahead = tcb.snd_up - seq
+    if ahead <= FARTHEST:
+        return max(ahead, 0)
+    return FARTHEST if seq + FARTHEST > sent_to else 0
 
 
 def _settle_ack(tcb: Tcb, host: Host) -> None:
@@ -345,8 +359,11 @@ def bare(tcb: Tcb, host: Host, seq: int, flags: int, window: int, sack: tuple[Ru
     """A segment without text."""
     tcb.transmitted_ns = host.now_ns
     stamped = stamps(tcb, host)
-    flags |= ecn.echo(tcb)
-    return Segment(tcb.local, tcb.remote, seq, tcb.rcv_nxt, flags, window, sack=sack, timestamps=stamped)
+    pointer = _urgent_pointer(tcb, seq, tcb.snd_nxt) if tcb.sends_urgent else 0
+    flags |= ecn.echo(tcb) | (_URG if pointer else 0)
+    return Segment(
+        tcb.local, tcb.remote, seq, tcb.rcv_nxt, flags, window, sack=sack, timestamps=stamped, urgent=pointer
+    )
 
 
 def send_ack(tcb: Tcb, host: Host, seq: int | None = None) -> None:
@@ -442,7 +459,11 @@ def answer_now(tcb: Tcb, host: Host) -> None:
 
 
 def send_probe(tcb: Tcb, host: Host) -> None:
-    """Send a segment from before the peer's window, which must be answered (`tcp_xmit_probe_skb`)."""
+    """Send a segment from before the peer's window, which must be answered. If urgent data lie near one from the window
+    goes first and tells of them (`tcp_write_wakeup`, `tcp_xmit_probe_skb`).
+    """
+    if 0 < tcb.snd_up - tcb.snd_una <= FARTHEST:
+        send_ack(tcb, host, tcb.snd_una)
     window = advertise_window(tcb, host)
     _settle_ack(tcb, host)
     host.transmit(bare(tcb, host, tcb.snd_una - 1, _ACK, window, _sack(tcb)))

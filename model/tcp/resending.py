@@ -197,7 +197,7 @@ def transmit_again(tcb: Tcb, buffer: OutBuffer, segments: int, host: Host) -> bo
         if buffer.seq > tcb.snd_una:
             return False
         room = mss
-    size = mss * segments
+    size = mss if tcb.sends_urgent else mss * segments
     if size > room:
         size = room // mss * mss or room
     if len(buffer.data) > size:

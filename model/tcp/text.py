@@ -3,7 +3,7 @@
 Text in order waits for the reader, if there is memory for it; text behind a gap is kept (order.py); a duplicate is told
 to be one. A FIN takes its place behind the text, and moves the connection on.
 
-Not here: urgent data; the accounts of memory (memory.py); what is answered (answering.py).
+Not here: urgent data (urgent.py); the accounts of memory (memory.py); what is answered (answering.py).
 """
 
 from __future__ import annotations

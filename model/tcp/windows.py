@@ -206,7 +206,7 @@ def says_new_window(tcb: Tcb, segment: Segment, profile: Profile) -> bool:
 
 def may_predict(tcb: Tcb) -> bool:
     """Whether the next segment's header may be predicted from now on (`tcp_fast_path_check`)."""
-    return tcb.rcv_wnd > 0 and tcb.rmem < tcb.rcvbuf and not tcb.out_of_order
+    return tcb.rcv_wnd > 0 and tcb.rmem < tcb.rcvbuf and not tcb.out_of_order and not tcb.urgent
 
 
 def add_quick_acks(tcb: Tcb, most: int) -> None:

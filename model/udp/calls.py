@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from ..values.addresses import ANY, Address, is_local, target
 from ..values.constants import (
     MSG_DONTWAIT,
+    MSG_OOB,
     MSG_PEEK,
     MSG_TRUNC,
     SHUT_RD,
@@ -122,6 +123,15 @@ def _fix_peer(udp: UdpSocket, address: Address, host: Host) -> None:
 def datagram_is_far_too_long(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
     """More than 65535 bytes can never be one datagram: EMSGSIZE, before anything else is looked at."""
     return Fail(errno.EMSGSIZE)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: bool(flags & MSG_OOB),
+    cite="send(2), EOPNOTSUPP; udp_sendmsg",
+)  # fmt: skip
+def datagram_cannot_be_urgent(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """Datagrams are never out of band: MSG_OOB is EOPNOTSUPP, but gets the socket a port. recv minds it not."""
+    return Fail(errno.EOPNOTSUPP)
 
 
 @UDP.rule(
@@ -425,3 +435,9 @@ def fionread_tells_next_datagram(udp: UdpSocket, host: Host) -> Answer:
 def tiocoutq_of_datagrams(udp: UdpSocket, host: Host) -> Answer:
     """The memory of what has not left yet, and not its bytes; over loopback all leaves at once."""
     return Done(udp.wmem)
+
+
+@UDP.rule(on=UdpEvent.ATMARK, stays=ALL, cite="ioctl(2), ENOTTY; udp_ioctl")
+def datagrams_have_no_mark(udp: UdpSocket, host: Host) -> Answer:
+    """SIOCATMARK means nothing to a datagram socket: ENOTTY."""
+    return Fail(errno.ENOTTY)

@@ -42,6 +42,7 @@ class UdpEvent(IntEnum):
     ACCEPT = auto()
     FIONREAD = auto()
     TIOCOUTQ = auto()
+    ATMARK = auto()
     SEND_STOPPED = auto()
     UNCORK = auto()
     DATAGRAM = auto()

@@ -10,7 +10,7 @@ A run of segments that travels as one in the model is as many packets: FIN and P
 (`tcp_gso_segment`).
 
 A `Conversion` has seen one place on one wire: every packet that passed there, in order, in whichever direction of
-conversion. What the model has no word for is not there after the way through it: urgent data, unknown options.
+conversion. What the model has no word for is not there after the way through it: unknown options.
 
 A fragment from a wire is kept until all of its packet are here, and the packet is given then.
 
@@ -53,7 +53,7 @@ _IP_HEADER, _UDP_HEADER = 20, 8
 _INCOMPLETE_MAX = 64
 """Packets of which parts are kept while others are missing."""
 _SYN, _FIN, _PSH, _ACK = int(TcpFlag.SYN), int(TcpFlag.FIN), int(TcpFlag.PSH), int(TcpFlag.ACK)
-_CWR = int(TcpFlag.CWR)
+_CWR, _URG = int(TcpFlag.CWR), int(TcpFlag.URG)
 _KNOWN = sum(TcpFlag)
 
 
@@ -115,7 +115,8 @@ class Conversion:
         window = min(segment.window >> self._shift(segment), 0xFFFF)
         ports, ack = (src[1], dst[1]), segment.ack % _MODULUS
         options = tuple(_options(segment))
-        tcp = Tcp(*ports, segment.seq % _MODULUS, ack, segment.flags, window, options=options, data=segment.data)
+        urgent = segment.urgent
+        tcp = Tcp(*ports, segment.seq % _MODULUS, ack, segment.flags, window, urgent, options, segment.data)
         return IpPacket(src[0], dst[0], tcp, tos=int(segment.ecn), dont_fragment=not segment.may_fragment)
 
     def _part(self, fragment: Fragment) -> IpPacket:
@@ -194,7 +195,8 @@ class Conversion:
             ack_near = None if back is None else back.reached
         seq = unwrap(tcp.seq, tcp.seq if seq_near is None else seq_near)
         ack = unwrap(tcp.ack, tcp.ack if ack_near is None else ack_near) if tcp.flags & _ACK else 0
-        segment = Segment(src, dst, seq, ack, tcp.flags & _KNOWN, tcp.window, tcp.data, ecn=Ecn(ip.ecn))
+        urgent = tcp.urgent if tcp.flags & _URG else 0
+        segment = Segment(src, dst, seq, ack, tcp.flags & _KNOWN, tcp.window, tcp.data, ecn=Ecn(ip.ecn), urgent=urgent)
         segment = _with_options(segment, tcp.options)
         self._note(segment)
         return attrs.evolve(segment, window=tcp.window << self._shift(segment))

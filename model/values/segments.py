@@ -7,7 +7,7 @@ understands it.
 Timestamps count milliseconds modulo 2**32 (RFC 7323 §3.2). Nearly every segment carries them, and a line of text
 leaves them out.
 
-Not here: bytes, IP, checksums (packets.py, wire.py); urgent data.
+Not here: bytes, IP, checksums (packets.py, wire.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .addresses import Address
 from .constants import IPPROTO_TCP, IPPROTO_UDP, Ecn, TcpFlag
 from .packets import IcmpError
 
-FIN, SYN, RST, PSH, ACK = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK
+FIN, SYN, RST, PSH, ACK, URG = TcpFlag.FIN, TcpFlag.SYN, TcpFlag.RST, TcpFlag.PSH, TcpFlag.ACK, TcpFlag.URG
 _SYN, _FIN = int(SYN), int(FIN)
 Run = tuple[int, int]
 """From where to where, not included, some bytes lie."""
@@ -30,7 +30,7 @@ Stamps = tuple[int, int]
 
 _LETTERS = (
     (int(SYN), "S"), (int(FIN), "F"), (int(RST), "R"), (int(PSH), "P"), (int(TcpFlag.ECE), "E"),
-    (int(TcpFlag.CWR), "W"), (int(TcpFlag.AE), "A"),
+    (int(TcpFlag.CWR), "W"), (int(TcpFlag.AE), "A"), (int(URG), "U"),
 )  # fmt: skip
 _MARKS = {Ecn.NOT_ECT: "", Ecn.ECT_1: "[ect1] ", Ecn.ECT_0: "[ect0] ", Ecn.CE: "[ce] "}
 
@@ -71,6 +71,8 @@ class Segment:
     """Whether a router may send it on in fragments: DF is not set."""
     ecn: Ecn = Ecn.NOT_ECT
     """The mark of the IP packet that it travels in (RFC 3168 §5)."""
+    urgent: int = 0
+    """The urgent pointer, 16 bits: how far behind `seq` the urgent data end. It counts with the flag URG only."""
 
     @property
     def end(self) -> int:
@@ -87,6 +89,8 @@ class Segment:
         if self.flags & ACK:
             parts.append(f"ack {self.ack - ack_base}")
         parts.append(f"win {self.window}")
+        if self.flags & URG:
+            parts.append(f"urg {self.urgent}")
         options = [f"mss {self.mss}"] if self.mss is not None else []
         options += [f"wscale {self.scale}"] if self.scale is not None else []
         options += [f"sack {begin - ack_base}:{end - ack_base}" for begin, end in self.sack]

@@ -6,7 +6,7 @@ answer of poll can be explained like any other: "writable, because the sending d
 What surprises most: a socket that was never connected is *writable and hung up*; a direction that was shut is ready
 for ever, because a call on it would not wait; a refused connect is readable, writable, hung up and in error at once.
 
-Not here: waiting itself, urgent data.
+Not here: waiting itself.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Any
 import attrs
 
 from ..endpoint import Endpoint
-from ..tcp.block import Tcb
+from ..tcp.block import Tcb, Urgent
 from ..udp.machine import UdpSocket
 from ..values.constants import (
     POLLERR,
     POLLHUP,
     POLLIN,
     POLLOUT,
+    POLLPRI,
     POLLRDHUP,
     POLLRDNORM,
     POLLWRBAND,
@@ -50,6 +51,9 @@ _WRITE = POLLOUT | POLLWRNORM
 
 
 def _reads(tcb: Tcb) -> bool:
+    """At the mark one byte more must wait: the urgent one is none that recv gives."""
+    if tcb.at_mark and not tcb.urgent_inline:
+        return tcb.state not in _CONNECTING and tcb.has_waiting(tcb.rcvlowat + 1)
     return tcb.state not in _CONNECTING and tcb.readable
 
 
@@ -71,6 +75,10 @@ TCP_SOCKET = (
     Condition(
         "bytes_are_readable", _READ, "Bytes wait to be read, as many as SO_RCVLOWAT asks for.", "poll(2), POLLIN",
         _reads,
+    ),
+    Condition(
+        "urgent_byte_waits", POLLPRI, "The peer's urgent byte is here, and was not read.", "poll(2), POLLPRI; tcp_poll",
+        lambda t: t.urgent is Urgent.WAITING,
     ),
     Condition(
         "room_to_send", _WRITE, "At least a third of the send buffer is free.", "sk_stream_is_writeable",

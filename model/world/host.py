@@ -289,7 +289,7 @@ class Host:
         child.nodelay, child.nagle_waived, child.corked = listener.nodelay, listener.nagle_waived, listener.corked
         child.rcvlowat, child.notsent_lowat = listener.rcvlowat, listener.notsent_lowat
         child.receive_ticks, child.send_ticks = listener.receive_ticks, listener.send_ticks
-        child.reuse_address = listener.reuse_address
+        child.reuse_address, child.urgent_inline = listener.reuse_address, listener.urgent_inline
         child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
         child.hears_errors, child.path_discovery = listener.hears_errors, listener.path_discovery
         set_algorithm(child, listener.control_name)

@@ -20,7 +20,7 @@ from ..sockets.life import SOCKET, LifeEvent
 from ..sockets.options import NotModelled, getsockopt, setsockopt
 from ..tcp import backlog
 from ..tcp.block import Tcb
-from ..tcp.machine import TCP, TcpEvent
+from ..tcp.machine import TCP, URGENT, TcpEvent, UrgentEvent
 from ..udp.machine import UDP, UdpEvent, UdpSocket
 from ..values.addresses import Address
 from ..values.constants import (
@@ -30,8 +30,10 @@ from ..values.constants import (
     MSG_ERRQUEUE,
     MSG_MORE,
     MSG_NOSIGNAL,
+    MSG_OOB,
     MSG_PEEK,
     MSG_TRUNC,
+    SIOCATMARK,
     SIOCOUTQNSD,
     TIOCOUTQ,
     WAKES_ALL,
@@ -50,7 +52,7 @@ CALLS: dict[str, Call] = {}
 
 MAKES = ("socket", "epoll_create", "epoll_create1")
 """The calls that make a descriptor out of nothing."""
-SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_MORE | MSG_TRUNC
+SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_MORE | MSG_TRUNC
 RECEIVE_FLAGS = SEND_FLAGS | MSG_ERRQUEUE
 
 
@@ -221,6 +223,7 @@ def sendmsg(
     address was given.
     """
     end = host.descriptors.get(fd)
+    _check_flags(flags, SEND_FLAGS & ~MSG_OOB)
     if end is not None and ancillary:
         if not isinstance(end, Tcb):
             _take_port(host, end)
@@ -250,7 +253,8 @@ def recvfrom(host: Host, fd: int, wanted: int, flags: int = 0) -> Answer:
         if flags & MSG_ERRQUEUE:
             return _first_two(_read_report(host, end, wanted, 0))
     if isinstance(end, Tcb):
-        answer = _locked(host, TCP, TcpEvent.RECEIVE, end, wanted, flags)
+        machine, event = (URGENT, UrgentEvent.RECEIVE) if flags & MSG_OOB else (TCP, TcpEvent.RECEIVE)
+        answer = _locked(host, machine, event, end, wanted, flags)
         return Done((answer.value, None)) if type(answer) is Done else answer
     return UDP.fire(host.trail, UdpEvent.RECEIVE, end, wanted, flags, host)  # type: ignore[no-any-return]
 
@@ -263,8 +267,8 @@ def _first_two(answer: Answer) -> Answer:
 def recvmsg(host: Host, fd: int, wanted: int, flags: int, room: int) -> Answer:
     """A message: its bytes, the ancillary data that `room` bytes hold, its flags, and whose it is."""
     end = host.descriptors.get(fd)
+    _check_flags(flags, RECEIVE_FLAGS & ~MSG_OOB)
     if end is not None and flags & MSG_ERRQUEUE:
-        _check_flags(flags, RECEIVE_FLAGS)
         return _read_report(host, end, wanted, room)
     waits = len(end.first.data) if isinstance(end, UdpSocket) and end.first is not None else 0
     answer = recvfrom(host, fd, wanted, flags)
@@ -360,15 +364,21 @@ def ioctl(host: Host, fd: int, request: int) -> Answer:
 
 
 def ioctl_of(end: Endpoint, request: int, host: Host) -> Answer:
-    """FIONREAD and TIOCOUTQ of an endpoint. SIOCOUTQNSD is counted from TIOCOUTQ. Others raise `NotModelled`."""
+    """FIONREAD, TIOCOUTQ and SIOCATMARK of an endpoint. SIOCOUTQNSD is counted from TIOCOUTQ. Others raise
+    `NotModelled`.
+    """
     tcp = isinstance(end, Tcb)
+    machine: Machine
+    event: int
     if request == FIONREAD:
         machine, event = (TCP, TcpEvent.FIONREAD) if tcp else (UDP, UdpEvent.FIONREAD)
     elif request in (TIOCOUTQ, SIOCOUTQNSD):
         machine, event = (TCP, TcpEvent.TIOCOUTQ) if tcp else (UDP, UdpEvent.TIOCOUTQ)
+    elif request == SIOCATMARK:
+        machine, event = (URGENT, UrgentEvent.ATMARK) if tcp else (UDP, UdpEvent.ATMARK)
     else:
         raise NotModelled(
-            f"ioctl request {request:#x} is not modelled; modelled are FIONREAD, TIOCOUTQ and SIOCOUTQNSD"
+            f"ioctl request {request:#x} is not modelled; modelled are FIONREAD, TIOCOUTQ, SIOCOUTQNSD, SIOCATMARK"
         )
     answer: Answer = machine.fire(host.trail, event, end, host)
     if request == SIOCOUTQNSD and isinstance(end, Tcb) and isinstance(answer, Done):

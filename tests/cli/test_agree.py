@@ -70,7 +70,7 @@ def test_a_difference_is_shown(invoke: Invoke, fake: Fake) -> None:
     fake.differences.append(DIFFERENCE)
     found = invoke("agree", "--time", "5")
     assert found.exit_code == 1
-    assert fake.asked[1:5] == (None, 5.0, ("stream", "lives", "udp"), (60, 200, 1000))
+    assert fake.asked[1:5] == (None, 5.0, ("stream", "lives", "udp", "urgent"), (60, 200, 1000))
     assert "udp, 60 calls, number 17, step 8: s1.send(100)" in found.stdout
     assert "the model expects after s1.send(100): rmem of s2 is 768" in found.stdout
     assert "1 differed: of 40 sequences" in found.stdout
@@ -136,4 +136,4 @@ def test_no_kernel(invoke: Invoke, fake: Fake) -> None:
 def test_families_are_named(invoke: Invoke) -> None:
     found = invoke("agree", "--family", "sctp")
     assert found.exit_code == 2
-    assert "'stream', 'lives', 'udp'" in found.stderr
+    assert "'stream', 'lives', 'udp', 'urgent'" in found.stderr

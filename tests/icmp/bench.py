@@ -16,6 +16,7 @@ Not here: expectations.
 from __future__ import annotations
 
 import errno
+import fcntl
 import functools
 import inspect
 import select
@@ -65,7 +66,10 @@ THEIR_ISS = 5000
 MTU = 1500
 SLOW_S = 0.01
 MOST_ATTEMPTS = 5
-LETTERS = (("S", TcpFlag.SYN), ("F", TcpFlag.FIN), ("R", TcpFlag.RST), ("P", TcpFlag.PSH), (".", TcpFlag.ACK))
+LETTERS = (
+    ("S", TcpFlag.SYN), ("F", TcpFlag.FIN), ("R", TcpFlag.RST), ("P", TcpFlag.PSH), ("U", TcpFlag.URG),
+    (".", TcpFlag.ACK),
+)  # fmt: skip
 
 
 def on_both_arms(body: Callable[..., None]) -> Callable[..., None]:
@@ -139,19 +143,20 @@ class Bench(ABC):
         length = len(tcp.data) + bool(tcp.flags & TcpFlag.SYN) + bool(tcp.flags & TcpFlag.FIN)
         letters = "".join(letter for letter, bit in LETTERS if tcp.flags & bit)
         ack = f" ack {unwrap(tcp.ack - THEIR_ISS, 0)}" if tcp.flags & TcpFlag.ACK else ""
+        urgent = f" urg {tcp.urgent}" if tcp.flags & TcpFlag.URG else ""
         mss = "".join(f" mss {option.size}" for option in tcp.options if isinstance(option, Mss))
         other = f" from {tcp.src_port}" if tcp.src_port != PORT else ""
-        return f"{letters} {seq}:{seq + length}({len(tcp.data)}){ack}{mss}{other}"
+        return f"{letters} {seq}:{seq + length}({len(tcp.data)}){ack}{urgent}{mss}{other}"
 
     def segment(
         self, flags: str, seq: int, ack: int = 0, data: bytes = b"", *, port: int = PORT, peer_port: int = PEER_PORT,
-        window: int = 60_000, mss: int = 1460,
+        window: int = 60_000, mss: int = 1460, urgent: int = 0,
     ) -> None:  # fmt: skip
         """A segment of the peer arrives; numbers are relative."""
         bits = sum(int(bit) for letter, bit in LETTERS if letter in flags)
         options = (Mss(mss), SackPermitted(), WindowScale(0)) if "S" in flags else ()
         acked = (self.iss.get((port, peer_port), 0) + ack) % 2**32 if "." in flags else 0
-        tcp = Tcp(peer_port, port, THEIR_ISS + seq, acked, bits, window, options=options, data=data)
+        tcp = Tcp(peer_port, port, THEIR_ISS + seq, acked, bits, window, urgent, options, data)
         self.inject(IpPacket(PEER, HERE, tcp))
 
     def error(
@@ -382,6 +387,8 @@ class KernelSock(Sock):
     def call(self, name: str, *args: Any) -> Any:
         self.bench.touch()
         try:
+            if name == "ioctl":
+                return struct.unpack("=i", fcntl.ioctl(self.sock, args[0], bytes(4)))[0]
             answer = getattr(self.sock, name)(*args)
         except OSError as error:
             return errno.errorcode[error.errno or 0]

@@ -229,6 +229,7 @@ class KernelNet(Net):
 
     def _segment(self, src: str, dst: str, segment: bytes) -> str:
         from_port, to_port, seq, ack, offset, bits, window = struct.unpack("!HHIIBBH", segment[:16])
+        (urgent,) = struct.unpack("!H", segment[18:20])
         there = (f"{src}:{from_port}", f"{dst}:{to_port}")
         back = (there[1], there[0])
         options = _options(segment[20 : (offset >> 4) * 4])
@@ -247,6 +248,7 @@ class KernelNet(Net):
         if bits & TcpFlag.ACK:
             parts.append(f"ack {_near(ack - self._first.get(back, 0))}")
         parts.append(f"win {window}")
+        parts += [f"urg {urgent}"] if bits & TcpFlag.URG else []
         blocks = options.pop("sack", [])
         texts = [f"{name} {value}" for name, value in options.items()]
         texts += [

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
 import select
 import socket
 import termios
@@ -21,11 +22,12 @@ import pytest
 from model.values import constants
 from model.values.constants import Ecn, TcpFlag, TcpState
 
-MODULES = (socket, select, errno, termios, fcntl)
+MODULES = (socket, select, errno, termios, fcntl, os)
 
 ONLY_IN_HEADERS = {
     "SO_MEMINFO": 55,  # asm-generic/socket.h
     "SIOCOUTQNSD": 0x894B,  # linux/sockios.h
+    "SIOCATMARK": 0x8905,  # asm-generic/sockios.h
     "FD_SETSIZE": 1024,  # sys/select.h
     "IP_MTU_DISCOVER": 10,  # linux/in.h, as are these
     "UDP_CORK": 1,  # linux/udp.h

@@ -35,6 +35,7 @@ from model.values.constants import (
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
+    SIOCATMARK,
     SO_ERROR,
     SO_MEMINFO,
     SO_RCVBUF,
@@ -77,6 +78,9 @@ CALLS: Calls = {
     "recvfrom": ("recvfrom", 100, 0),
     "peek": ("recv", 100, MSG_PEEK),
     "read a report": ("recvmsg", 100, MSG_ERRQUEUE, 0),
+    "send urgent": ("send", b"x", MSG_OOB),
+    "recv urgent": ("recv", 1, MSG_OOB),
+    "at mark": ("ioctl", SIOCATMARK),
     "shut reading": ("shutdown", SHUT_RD),
     "shut writing": ("shutdown", SHUT_WR),
     "shut both": ("shutdown", SHUT_RDWR),
@@ -107,7 +111,7 @@ GROUPS = {
 
 IN_ANY_STATE = """bind to another machine EADDRNOTAVAIL, set half an option EINVAL, set SO_ERROR ENOPROTOOPT,
     set SO_TYPE ENOPROTOOPT"""
-DATAGRAM = f"opens {UNSUPPORTED}, TCP's options {UNSUPPORTED}, set TCP_NODELAY ENOPROTOOPT"
+DATAGRAM = f"opens {UNSUPPORTED}, TCP's options {UNSUPPORTED}, set TCP_NODELAY ENOPROTOOPT, at mark ENOTTY"
 NOT_A_PLACE = "connect to another machine ENETUNREACH, sendto another machine ENETUNREACH, sendto port 0 EINVAL"
 NO_PEER = "send EDESTADDRREQ, send nothing EDESTADDRREQ, send too much EDESTADDRREQ, getpeername ENOTCONN"
 
@@ -327,16 +331,14 @@ def test_a_call_on_a_copy_leaves_the_original_alone() -> None:
 # ---------------------------------------------------------------- what the model does not know
 
 UNKNOWN: Calls = {
-    "send with MSG_OOB": ("send", b"x", MSG_OOB),
-    "sendto with MSG_OOB": ("sendto", b"x", MSG_OOB, SERVER),
     "recv with MSG_WAITALL": ("recv", 1, MSG_WAITALL),
-    "recvfrom with MSG_OOB": ("recvfrom", 1, MSG_OOB),
     "sendmsg with MSG_OOB": ("sendmsg", b"x", MSG_OOB, SERVER, []),
     "recvmsg with MSG_OOB": ("recvmsg", 1, MSG_OOB, 0),
+    "recvfrom with MSG_WAITALL": ("recvfrom", 1, MSG_WAITALL),
     "get SO_LINGER": ("getsockopt", SOL_SOCKET, 13),
     "set SO_LINGER": ("setsockopt", SOL_SOCKET, 13, 1),
     "set SO_RCVBUF of TCP": ("setsockopt", IPPROTO_TCP, SO_RCVBUF, 1),
-    "ioctl SIOCATMARK": ("ioctl", 0x8905),
+    "ioctl SIOCSPGRP": ("ioctl", 0x8902),
 }
 
 

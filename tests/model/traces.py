@@ -61,7 +61,10 @@ NOTHING_ELSE: list[str] = []
 SMALL_SNDBUF, SMALL_RCVBUF = 2304, 1152
 """The smallest buffers: what is asked for is doubled, so 4608 and 2304 bytes are granted."""
 
-LETTERS = (("S", TcpFlag.SYN), ("F", TcpFlag.FIN), ("R", TcpFlag.RST), ("P", TcpFlag.PSH), (".", TcpFlag.ACK))
+LETTERS = (
+    ("S", TcpFlag.SYN), ("F", TcpFlag.FIN), ("R", TcpFlag.RST), ("P", TcpFlag.PSH), ("U", TcpFlag.URG),
+    (".", TcpFlag.ACK),
+)  # fmt: skip
 Address = tuple[str, int]
 STRANGE = 5000
 """Initial sequence number of a forged SYN between addresses that have no connection."""

@@ -27,6 +27,7 @@ from model.values.constants import (
     FD_SETSIZE,
     FIONREAD,
     MSG_MORE,
+    MSG_OOB,
     MSG_PEEK,
     MSG_TRUNC,
     POLL_ALL,
@@ -52,7 +53,7 @@ def payload(offset: int, size: int) -> bytes:
     return _PATTERN[start : start + size]
 
 
-DRAWS_PORT = ("bind", "connect", "listen", "send", "sendmore", "sendmoreto", "sendmsg", "sendto")
+DRAWS_PORT = ("bind", "connect", "listen", "send", "sendmore", "sendmoreto", "sendmsg", "sendto", "sendurgent")
 """Operations after which a socket may have a port that the system drew."""
 RESTS_S = (0.001,)
 """How long the kernel is given to finish what it is at, before each further look at it: less than a tick, or a timer
@@ -173,6 +174,10 @@ class KernelArm:
         data = self._payload(size)
         return self.sockets[n].send(data, socket.MSG_MORE)
 
+    def _sendurgent(self, n: int, size: int, flags: int) -> int:
+        data = self._payload(size)
+        return self.sockets[n].send(data, socket.MSG_OOB | flags)
+
     def _sendto(self, n: int, size: int, address: tuple[str, int]) -> int:
         data = self._payload(size)
         return self.sockets[n].sendto(data, self._address(n, address))
@@ -183,6 +188,9 @@ class KernelArm:
         length = self.sockets[n].recv_into(_ROOM, size)
         self.ended_ns = time.monotonic_ns()
         return bytes(_ROOM[:length])
+
+    def _recvurgent(self, n: int, size: int, flags: int) -> bytes:
+        return self.sockets[n].recvfrom(size, socket.MSG_OOB | flags)[0]
 
     def _recvfrom(self, n: int, size: int) -> Any:
         return self.sockets[n].recvfrom(size)
@@ -409,6 +417,11 @@ class ModelArm:
         self.sent += size
         return self.host.call("send", self.fds[n], data, MSG_MORE)
 
+    def _sendurgent(self, n: int, size: int, flags: int) -> Answer:
+        data = payload(self.sent, size)
+        self.sent += size
+        return self.host.call("send", self.fds[n], data, MSG_OOB | flags)
+
     def _sendto(self, n: int, size: int, address: tuple[str, int]) -> Answer:
         data = payload(self.sent, size)
         self.sent += size
@@ -416,6 +429,9 @@ class ModelArm:
 
     def _recv(self, n: int, size: int) -> Answer:
         return self.host.call("recv", self.fds[n], size, 0)
+
+    def _recvurgent(self, n: int, size: int, flags: int) -> Answer:
+        return self.host.call("recv", self.fds[n], size, MSG_OOB | flags)
 
     def _peek(self, n: int, size: int) -> Answer:
         return self.host.call("recv", self.fds[n], size, MSG_PEEK)

@@ -21,7 +21,9 @@ from model.values.constants import (
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
+    SIOCATMARK,
     SO_KEEPALIVE,
+    SO_OOBINLINE,
     SO_RCVBUF,
     SO_REUSEADDR,
     SO_SNDBUF,
@@ -187,6 +189,28 @@ A_DESCRIPTOR_IS_CLOSED_BEFORE_ITS_FILE: list[Operation] = [
     ("twin", 3), ("add_to", 2, ("epoll", 4), EPOLLIN), ("add_to", 3, ("epoll", 4), EPOLLIN), ("wait", 2, -1),
     ("drop", 3), ("wait", 2, -1),
 ]  # fmt: skip
+AN_URGENT_BYTE_IS_ANNOUNCED_ONLY: list[Operation] = [
+    *SMALL, ("recvurgent", 1, 1, 0), ("send", 2, 10_000), ("sendurgent", 2, 1, 0), ("pause", 300),
+    ("recvurgent", 3, 1, 0), ("shutdown", 3, SHUT_RD), ("recvurgent", 3, 1, 0), ("recv", 3, 100_000), ("pause", 60),
+    ("poll",),
+]  # fmt: skip
+"""The window is closed: probes tell of it."""
+AN_URGENT_BYTE_IS_LOST: list[Operation] = [
+    *CONNECTED, ("sendurgent", 2, 1, 0), ("peek", 3, 1), ("poll",), ("recv", 3, 1), ("recvurgent", 3, 1, 0),
+    ("sendurgent", 2, 4, 0), ("sendurgent", 2, 4, 0), ("ioctl", 3, SIOCATMARK), ("recv", 3, 100),
+    ("ioctl", 3, SIOCATMARK), ("sendurgent", 2, 1, 0), ("recvurgent", 3, 0, 0), ("recvurgent", 3, 1, 0),
+    ("recv", 3, 1), ("sendurgent", 2, 1, 0), ("setsockopt", 3, SOL_SOCKET, SO_OOBINLINE, 1), ("recvurgent", 3, 1, 0),
+    ("recv", 3, 1),
+]  # fmt: skip
+AN_URGENT_BYTE_BREAKS_OFF: list[Operation] = [
+    *CONNECTED, ("sendurgent", 3, 1, 0), ("send", 2, 1), ("close", 3), ("recvurgent", 2, 1, 0), ("poll",),
+    ("connect", 2, ("of", 1)), ("recvurgent", 2, 1, 0), ("ioctl", 2, SIOCATMARK), ("sendurgent", 2, 1, 0),
+]  # fmt: skip
+URGENT_DATAGRAMS: list[Operation] = [
+    U, ("sendurgent", 1, 10, 0), ("ioctl", 1, SIOCATMARK), ("setsockopt", 1, SOL_SOCKET, SO_OOBINLINE, 1),
+    U, ("bind", 2, HOME), ("connect", 1, ("of", 2)), ("sendurgent", 1, 65_536, 0), ("sendurgent", 1, 10, 0),
+    ("send", 1, 10), ("recvurgent", 2, 100, 0), ("recvurgent", 2, 100, 0),
+]  # fmt: skip
 
 DIRECTED: tuple[list[Operation], ...] = (
     LOOKING_AND_ODD_CALLS, ODD_DATAGRAMS, THE_SAME_PAIR_TWICE, TWO_BEGIN_TO_LISTEN, GIVEN_UP_WHILE_CONNECTING,
@@ -196,4 +220,5 @@ DIRECTED: tuple[list[Operation], ...] = (
     A_RUN_IS_AS_LONG_AS_A_PACKET, A_LISTENER_HAD_A_PEER, TWO_PROBES_ON_ONE_TICK,
     A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, TWO_EPOLLS_FOR_ONE_SOCKET,
     A_DESCRIPTOR_IS_CLOSED_BEFORE_ITS_FILE,
+    AN_URGENT_BYTE_IS_LOST, AN_URGENT_BYTE_IS_ANNOUNCED_ONLY, AN_URGENT_BYTE_BREAKS_OFF, URGENT_DATAGRAMS,
 )  # fmt: skip

@@ -50,15 +50,18 @@ from model.values.constants import (
     IPPROTO_TCP,
     IPPROTO_UDP,
     MSG_ERRQUEUE,
+    MSG_MORE,
     MSG_PEEK,
     MSG_TRUNC,
     SCM_RIGHTS,
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
+    SIOCATMARK,
     SIOCOUTQNSD,
     SO_ERROR,
     SO_KEEPALIVE,
+    SO_OOBINLINE,
     SO_RCVBUF,
     SO_RCVLOWAT,
     SO_REUSEADDR,
@@ -107,6 +110,8 @@ SIZES = (
 )
 ANY_SIZE = 300_000
 """Up to so many bytes a call may send or ask for; one in four draws its size from all of these."""
+FEW = (1, 2, 3, 10, 100)
+"""Sizes of what is near a mark."""
 BUFFERS = (1, 1000, 2304, 4608, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 1_000_000, 4_194_304)
 DATAGRAMS = (0, 1, 100, 197, 198, 500, 645, 646, 1669, 1670, 5000, 16_004, 16_005, 65_507, 65_508, 65_536)
 LONGEST_DATAGRAM = 65_507
@@ -123,7 +128,7 @@ CLAMPS = (1, 1152, 1153, 3000, 10_000, 32_768, 65_536, 300_000, 0)
 ANCILLARY = ((), ((SOL_SOCKET, SCM_RIGHTS, b""),), ((IPPROTO_IP, 99, b"unknown"),), ((SOL_SOCKET, 99, b""),))
 """What may go with a message that is sent: nothing, what is passed over, what IP and the socket do not know."""
 MESSAGE_FLAGS = (0, MSG_TRUNC, MSG_PEEK)
-MOST_SOCKETS = {"stream": 9, "lives": 16, "udp": 9}
+MOST_SOCKETS = {"stream": 9, "lives": 16, "udp": 9, "urgent": 9}
 """By family; sixteen are six connections with two listeners and what is being made."""
 
 SOCKETLESS = ("tcp", "udp", "epoll", "poll", "select", "pause", "afterclose", "oddsocket")
@@ -135,9 +140,9 @@ MAKES_SOCKET, MAKES_EPOLL = ("tcp", "udp", "accept", "dup"), ("epoll", "twin")
 """Operations that make a socket or an epoll, or a further descriptor of one, which has a number of its own."""
 MOST_EPOLLS = 3
 
-STREAM, LIVES, DATAGRAM = "stream", "lives", "udp"
-FAMILIES = (STREAM, LIVES, DATAGRAM)
-"""One connection's data; the lives of many connections; UDP."""
+STREAM, LIVES, DATAGRAM, URGENT = "stream", "lives", "udp", "urgent"
+FAMILIES = (STREAM, LIVES, DATAGRAM, URGENT)
+"""One connection's data; the lives of many connections; UDP; one connection's data, some of them urgent."""
 
 
 def prelude(family: str, draw: Draw) -> list[Operation]:
@@ -148,7 +153,8 @@ def prelude(family: str, draw: Draw) -> list[Operation]:
     if draw(2) == 0:
         return first
     made = sum(op[0] in MAKES_SOCKET for op in first)
-    watched = [("add_to", 1, ("of", n), _events(draw)) for n in range(1, made + 1) if draw(3)]
+    also = EPOLLPRI if family == URGENT else 0
+    watched = [("add_to", 1, ("of", n), _events(draw) | also) for n in range(1, made + 1) if draw(3)]
     return [*first, ("epoll",), *watched]
 
 
@@ -188,6 +194,8 @@ def next_operation(family: str, sockets: Sockets, host: Hosts, draw: Draw) -> Op
         return _epoll_operation(numbers, host, draw)
     number = numbers[draw(len(numbers))]
     end = sockets[number]
+    if family == URGENT and draw(3) == 0:
+        return _urgent_operation(number, draw)
     if draw(40) == 39:
         return _descriptor_operation(number, end, len(sockets) < MOST_SOCKETS[family], draw)
     if isinstance(end, Tcb):
@@ -270,6 +278,28 @@ def _transfer(number: int, tcb: Tcb, draw: Draw) -> Operation:
 
 def _size(draw: Draw) -> int:
     return SIZES[draw(len(SIZES))] if draw(4) else 1 + draw(ANY_SIZE)
+
+
+def _urgent_operation(number: int, draw: Draw) -> Operation:
+    size = FEW[draw(len(FEW))]
+    pick = draw(24)
+    if pick < 7:
+        return ("sendurgent", number, size if draw(4) else _size(draw), MSG_MORE * (draw(8) == 7))
+    if pick < 11:
+        return ("recvurgent", number, size if draw(8) else 0, MSG_PEEK * (draw(3) == 2))
+    if pick < 13:
+        return ("send", number, size)
+    if pick < 16:
+        return ("recv", number, size)
+    if pick < 18:
+        return ("peek", number, size if draw(2) else _size(draw))
+    if pick < 20:
+        return ("ioctl", number, (SIOCATMARK, FIONREAD)[draw(2)])
+    if pick < 22:
+        return ("setsockopt", number, SOL_SOCKET, SO_OOBINLINE, draw(2))
+    if pick == 22:
+        return ("getsockopt", number, SOL_SOCKET, SO_OOBINLINE)
+    return ("close", number) if draw(3) == 2 else ("poll",)
 
 
 def _buffer_size(draw: Draw) -> int:

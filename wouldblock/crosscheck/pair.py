@@ -418,7 +418,7 @@ def only_drops(tried: _Tried, answer: Any, seen: tuple[Observation, ...]) -> boo
 def _same_but_for_amount(op: Operation, mine: Any, theirs: Any) -> bool:
     if isinstance(mine, str) and isinstance(theirs, str) and {mine, theirs} == {"EPIPE", "ECONNRESET"}:
         return True  # which error a reset leaves depends on whether the peer's FIN had come through before it
-    if op[0] in ("send", "sendmore", "sendmsg"):
+    if op[0] in ("send", "sendmore", "sendmsg", "sendurgent"):
         return all(isinstance(x, int) or x == "EAGAIN" for x in (mine, theirs))
     if op[0] in ("recv", "recvmsg"):
         mine, theirs = (b"" if x == "EAGAIN" else x[0] if isinstance(x, tuple) else x for x in (mine, theirs))

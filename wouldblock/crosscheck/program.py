@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from model.values.constants import POLL_ALL
+from model.values.constants import MSG_OOB, POLL_ALL
 from model.values.observation import Observation
 from model.values.results import show
 
@@ -117,7 +117,9 @@ def _expression(op: Operation, made: Made) -> str:
         return f"call(lambda: s{number}.recv_into(bytearray({args[0]}), {args[0]}, {args[1] | 0x20:#x}))"
     if name == "recvmsg":
         return f"call(s{number}.recvmsg, {args[0]}, {ANCILLARY_ROOM}, {args[1]:#x})"
-    if name in ("send", "sendmore", "sendto", "sendmoreto", "sendmsg"):
+    if name == "recvurgent":
+        return f"call(s{number}.recvfrom, {args[0]}, {args[1] | MSG_OOB:#x})"
+    if name in ("send", "sendmore", "sendto", "sendmoreto", "sendmsg", "sendurgent"):
         size = args[0]
         args[0] = f"bytes({size})" if size > 10 else repr(payload(made.sent, size))
         made.sent += size
@@ -126,6 +128,8 @@ def _expression(op: Operation, made: Made) -> str:
         return f"call(s{number}.sendmsg, [{args[0]}], {list(ANCILLARY[args[2]])}{to})"
     if name == "sendmore":
         name, args = "send", [*args, "socket.MSG_MORE"]
+    if name == "sendurgent":
+        name, args = "send", [args[0], f"{args[1] | MSG_OOB:#x}"]
     if name == "sendmoreto":
         name, args = "sendto", [args[0], "socket.MSG_MORE", args[1]]
     written = "".join(f", {_address(a) if isinstance(a, tuple) else a}" for a in args)

@@ -102,7 +102,9 @@ def _rename(op: Operation, numbers: dict[tuple[str, int], int]) -> Operation:
     return (op[0], first, *((arg[0], numbers[arg]) if refers(arg) else arg for arg in op[2:]))
 
 
-_SIZED = frozenset("send recv sendto recvfrom sendmore sendmoreto sendmsg recvmsg peek measure".split())
+_SIZED = frozenset(
+    "send recv sendto recvfrom sendmore sendmoreto sendmsg recvmsg sendurgent recvurgent peek measure".split()
+)
 """Operations whose third part is a size."""
 
 

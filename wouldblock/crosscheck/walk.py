@@ -19,7 +19,7 @@ from realnet.namespace import Namespace
 from realnet.page import FreshPage
 
 from .directed import DIRECTED
-from .operations import FAMILIES, Operation, next_operation, prelude
+from .operations import DATAGRAM, LIVES, STREAM, URGENT, Operation, next_operation, prelude
 from .pair import Pair, Step
 from .places import home_address
 from .repeating import repeats
@@ -29,6 +29,8 @@ from .shrink import contradiction, replay, shrunk
 
 LENGTH = 60
 """Operations of a sequence."""
+WEIGHTED = (STREAM, LIVES, DATAGRAM) * 3 + (URGENT,)
+"""The families, each as often as its share of the sequences."""
 PAUSING = 200
 """One sequence in so many pauses now and then, to let delayed acknowledgements fall due."""
 PAUSE_MS = 60
@@ -50,7 +52,7 @@ class Walk:
         """Run one sequence to its end or its first contradiction, and return its steps."""
         source = random.Random(f"{self.seed}/{number}")
         draw = source.randrange
-        family = family or FAMILIES[draw(len(FAMILIES))]
+        family = family or WEIGHTED[draw(len(WEIGHTED))]
         pausing = draw(PAUSING) == 0
         self.number += 1
         pair = Pair(home_address(self.number), number, self.diag, self.page)

@@ -155,8 +155,8 @@ class Simulation:
     def lacks(self, packet: Packet) -> tuple[str, ...]:
         found = []
         if isinstance(packet.content, Tcp):
-            if packet.content.flags & Flag.URG:
-                found.append("urgent data")
+            if packet.content.flags & Flag.URG and packet.content.flags & Flag.SYN:
+                found.append("urgent data of a SYN")
             options = packet.content.options or ()
             if any(isinstance(option, Md5) for option in options):
                 found.append("the TCP option MD5")
