@@ -7,8 +7,8 @@ what it was woken for at once, writes it down, and then waits for its turn. Befo
 was woken by the one before is let finish (`settle`): so there is one order of events, the same as on the model, though
 the threads and their sleep are real.
 
-What was seen of a sleep is kept: the system call, the time on the processor before and after, how often the thread was
-switched away from (`Nap`).
+What was seen of a sleep is kept (`Nap`): the system call, and the time on the processor and the switches, when it was
+seen to have begun and when it was seen last, which is before the call that ends it is made.
 
 Not here: locks, which need no kernel (model/guests/lowlevel.py); interrupting a thread; one that computes for ever.
 """
@@ -45,10 +45,17 @@ class Nap:
     system_call: str
     state: str
     """The state of the thread in /proc/…/stat: S sleeps and can be interrupted."""
-    ticks: int
-    """Clock ticks that the thread had spent on the processor when it was seen to sleep."""
+    cpu_ns: int
+    """Processor time of the thread, in nanoseconds, when it was seen to sleep (/proc/…/schedstat)."""
     switches: int
-    """How often it had given the processor up by itself (voluntary_ctxt_switches)."""
+    """How often it had given the processor up by itself then (voluntary_ctxt_switches)."""
+    cpu_ns_last: int
+    """The same when it was last seen to sleep there."""
+    switches_last: int
+    since_ns: int
+    """When it was seen first, in nanoseconds since the trace began."""
+    last_ns: int
+    """When it was seen last."""
 
 
 @attrs.define(eq=False)
@@ -78,7 +85,7 @@ class Baton(Scheduler):
         self._main = self.running
         self._carriers = {self.running: _Carrier(_thread.get_native_id())}
         self._umpire_wanted: threading.Semaphore | None = None
-        self._napping: set[Guest] = set()
+        self._napping: dict[Guest, Nap] = {}
         """Who sleeps in a system call."""
         self._judging = threading.Lock()
         self._in_call: Guest | None = None
@@ -123,7 +130,7 @@ class Baton(Scheduler):
         Yields what the thread is to call as soon as the kernel has answered: it says whether the thread slept.
         """
         wanted = self._umpire_wanted
-        if self.alone or wanted is None:
+        if self.alone or wanted is None or self.ending:
             yield lambda: False
             return
         me = self.running
@@ -172,8 +179,8 @@ class Baton(Scheduler):
     def _fall_asleep(self, guest: Guest, carrier: _Carrier) -> None:
         guest.on, guest.attempt, guest.until_ns = self._what, lambda: carrier.noted, None
         THREAD.fire(self.trail, ThreadEvent.WAITS, guest, self.now_ns)
-        self._napping.add(guest)
-        self.naps.append(_nap(guest, carrier.task))
+        nap = self._napping[guest] = _nap(guest, carrier.task, self.now_ns)
+        self.naps.append(nap)
 
     # ------------------------------------------------------------ turns
 
@@ -183,9 +190,17 @@ class Baton(Scheduler):
             carrier = self._carriers[guest]
             self._look_on(carrier)
             if carrier.noted:
-                self._napping.remove(guest)
+                del self._napping[guest]
                 self.wake(guest)
+            else:
+                self._look_again(self._napping[guest], carrier)
         super().settle()
+
+    def _look_again(self, nap: Nap, carrier: _Carrier) -> None:
+        """Note how a sleeper fares, unless it wakes just then."""
+        now_ns, cpu_ns, switches = self.now_ns, _cpu_ns(carrier.task), _switches(carrier.task)
+        if not carrier.answered and _asleep(carrier.task):
+            nap.last_ns, nap.cpu_ns_last, nap.switches_last = now_ns, cpu_ns, switches
 
     def _go_on_elsewhere(self) -> None:
         me = self.running
@@ -224,14 +239,19 @@ def _asleep(task: int) -> bool:
     return number.isdigit() and int(number) in SLEEPS_IN
 
 
-def _nap(guest: Guest, task: int) -> Nap:
+def _nap(guest: Guest, task: int, now_ns: int) -> Nap:
     folder = Path(f"/proc/self/task/{task}")
     number = (folder / "syscall").read_text(encoding="ascii").split(maxsplit=1)[0]
-    state, *rest = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    switches = next(
-        int(line.split()[1])
-        for line in (folder / "status").read_text(encoding="utf-8").splitlines()
-        if line.startswith("voluntary")
-    )
+    state = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
     name = SLEEPS_IN.get(int(number), number) if number.isdigit() else number
-    return Nap(guest.name(), guest.on, name, state, int(rest[10]) + int(rest[11]), switches)
+    cpu_ns, switches = _cpu_ns(task), _switches(task)
+    return Nap(guest.name(), guest.on, name, state, cpu_ns, switches, cpu_ns, switches, now_ns, now_ns)
+
+
+def _cpu_ns(task: int) -> int:
+    return int(Path(f"/proc/self/task/{task}/schedstat").read_text(encoding="ascii").split()[0])
+
+
+def _switches(task: int) -> int:
+    status = Path(f"/proc/self/task/{task}/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary"))
