@@ -31,6 +31,7 @@ class Processor(Greenlets):
 
     def __init__(self, clock: Clock, policy: Policy, events: list[Event]) -> None:
         super().__init__(clock, policy, events)
+        self.alone = False  # a step is taken before each call, even if there is nobody to be let before it
         self.sleeps: Counter[Guest] = Counter()
         self.wakeups: Counter[Guest] = Counter()
         self.displaced: Counter[Guest] = Counter()
@@ -49,7 +50,6 @@ class Processor(Greenlets):
 
     def step(self, look: Callable[[], Seen]) -> None:
         """A thread is about to make a call: only somebody urgent is let before it."""
-        self.alone = len(self.guests) == 1
         if self._urgent_line and self.running not in self._urgent:
             self._displace(self._line.appendleft)
 

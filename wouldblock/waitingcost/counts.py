@@ -9,10 +9,13 @@ from collections.abc import Mapping
 
 import attrs
 
-CALLS = ("recv", "send", "sendto", "select", "poll", "epoll_wait", "sched_yield", "sleep")
-"""System calls by the name they have in Python; the others of a program are not made while it is counted."""
 REFUSED = " EAGAIN"
 """What stands behind the name of a call that said would-block."""
+
+
+PORT = 4713
+BURST, LIMIT = 1100, 1_000_000
+"""Of a token bucket: bytes that it holds, enough for one datagram, and that may wait for it."""
 
 
 @attrs.frozen

@@ -28,9 +28,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from realnet.held import FAR, HeldDevice
 from realnet.tracepoints import Counter, Tracepoints
 
-from .counts import REFUSED, Counts
+from .counts import BURST, LIMIT, PORT, REFUSED, Counts
 
 _SERVER, _DRIVER = "cost-server", "cost-driver"
 _NUMBERS = {
@@ -105,6 +106,14 @@ class Measured:
         """The calling thread runs before all others as soon as it can."""
         if self._pinned:
             _take_priority(_URGENT)
+
+    @contextmanager
+    def device(self, bytes_per_second: int) -> Iterator[tuple[socket.socket, tuple[str, int]]]:
+        """A UDP socket that sends through a token bucket, and the address of a receiver behind it, who never reads."""
+        with HeldDevice() as device, device.far() as receiver, socket.socket(type=socket.SOCK_DGRAM) as sock:
+            receiver.bind((FAR, PORT))
+            device.renew(BURST, LIMIT, bytes_per_second)
+            yield sock, (FAR, PORT)
 
     @contextmanager
     def counting(self) -> Iterator[None]:

@@ -22,16 +22,20 @@ from model.choices import Seeded
 from model.simnet.kernel import Kernel
 from model.simnet.modules import make_modules
 from model.simnet.processor import Processor
-from model.values.results import Answer, Fail
+from model.values.constants import AF_INET, SOCK_DGRAM
+from model.values.results import Answer, Done, Fail
+from model.world.device import Device
 from model.world.host import Host
 from model.world.world import World
 
-from .counts import REFUSED, Counts
+from .counts import BURST, LIMIT, PORT, REFUSED, Counts
 
 SERVER = "server"
 A_CALL_NS = 1000
 """How long a call takes of which nothing else is said."""
 _EAGAIN = 11
+_SAME = {"sendto": "send"}
+"""Calls of Python's that are one system call."""
 
 
 class Predicted:
@@ -63,6 +67,17 @@ class Predicted:
     def make_urgent(self) -> None:
         """The calling thread runs before all others as soon as it can."""
         self.processor.make_urgent()
+
+    @contextmanager
+    def device(self, bytes_per_second: int) -> Iterator[tuple[Any, tuple[str, int]]]:
+        """A UDP socket that sends through a token bucket, and the address of a receiver behind it, who never reads."""
+        far = self.world.add_host("far")
+        receiver = far.call("socket", AF_INET, SOCK_DGRAM, 0)
+        assert isinstance(receiver, Done)
+        far.call("bind", receiver.value, (far.addresses[0], PORT))
+        self.world.host.device = Device(bytes_per_second * 8, BURST, LIMIT)
+        with self.socket.socket(type=SOCK_DGRAM) as sock:
+            yield sock, (far.addresses[0], PORT)
 
     @contextmanager
     def counting(self) -> Iterator[None]:
@@ -106,8 +121,10 @@ class _CountingKernel(Kernel):
         self._is_next = True
 
     def sleep(self, ns: int) -> None:
+        self.step()
+        self._is_next = False
         self.made("sleep")
-        super().sleep(ns)
+        self.guests.wait("sleep()", lambda: False, self.clock.now_ns + ns)
 
     def made(self, call: str) -> None:
         """The program has made a call."""
@@ -119,7 +136,7 @@ class _CountingKernel(Kernel):
         if self._is_next:
             self._is_next = False
             refused = isinstance(answer, Fail) and answer.errno == _EAGAIN
-            self.made(name + REFUSED * refused)
+            self.made(_SAME.get(name, name) + REFUSED * refused)
             if name in {"poll", "select"}:
                 self.asked[name] += len(args[0]) if name == "poll" else sum(map(len, args))
         return answer
