@@ -12,8 +12,8 @@ the midst of the call that the signal has ended, or later if it has ended none. 
 back, waits for its turn, and only then runs the program's handlers; if they let it, Python makes the call again. To
 know one from the other the call puts its value into `Call.box` before anything else of Python's can run.
 
-What was seen of a sleep is kept: the system call, the time on the processor before and after, how often the thread was
-switched away from (`Nap`).
+What was seen of a sleep is kept (`Nap`): the system call, and the time on the processor and the switches, when it was
+seen to have begun and when it was seen last, which is before the call that ends it is made.
 
 Not here: locks, which need no kernel (model/guests/lowlevel.py); a thread that computes for ever.
 """
@@ -58,10 +58,17 @@ class Nap:
     system_call: str
     state: str
     """The state of the thread in /proc/…/stat: S sleeps and can be interrupted."""
-    ticks: int
-    """Clock ticks that the thread had spent on the processor when it was seen to sleep."""
+    cpu_ns: int
+    """Processor time of the thread, in nanoseconds, when it was seen to sleep (/proc/…/schedstat)."""
     switches: int
-    """How often it had given the processor up by itself (voluntary_ctxt_switches)."""
+    """How often it had given the processor up by itself then (voluntary_ctxt_switches)."""
+    cpu_ns_last: int
+    """The same when it was last seen to sleep there."""
+    switches_last: int
+    since_ns: int
+    """When it was seen first, in nanoseconds since the trace began."""
+    last_ns: int
+    """When it was seen last."""
 
 
 @attrs.define(eq=False)
@@ -119,7 +126,7 @@ class Baton(Scheduler):
         self._main = self.running
         self._carriers = {self.running: _Carrier(_thread.get_native_id(), _thread.get_ident())}
         self._umpire_wanted: threading.Semaphore | None = None
-        self._napping: set[Guest] = set()
+        self._napping: dict[Guest, Nap] = {}
         """Who sleeps in a system call."""
         self._judging = threading.Lock()
         self._in_call: Guest | None = None
@@ -231,8 +238,8 @@ class Baton(Scheduler):
         assert carrier.call is not None
         guest.on, guest.attempt, guest.until_ns = carrier.call.what, lambda: carrier.noted, None
         THREAD.fire(self.trail, ThreadEvent.WAITS, guest, self.now_ns)
-        self._napping.add(guest)
-        self.naps.append(_nap(guest, carrier.task))
+        nap = self._napping[guest] = _nap(guest, carrier.task, self.now_ns)
+        self.naps.append(nap)
 
     # ------------------------------------------------------------ turns
 
@@ -242,11 +249,19 @@ class Baton(Scheduler):
             carrier = self._carriers[guest]
             self._look_on(carrier)
             if carrier.noted:
-                self._napping.remove(guest)
+                del self._napping[guest]
                 self.wake(guest)
+            else:
+                self._look_again(self._napping[guest], carrier)
         while self._due and self._main.state is not ThreadState.RUNNING:
             self.signal(self._main, self._due.pop())
         super().settle()
+
+    def _look_again(self, nap: Nap, carrier: _Carrier) -> None:
+        """Note how a sleeper fares, unless it wakes just then."""
+        now_ns, cpu_ns, switches = self.now_ns, _cpu_ns(carrier.task), _switches(carrier.task)
+        if not carrier.answered and _asleep(carrier.task):
+            nap.last_ns, nap.cpu_ns_last, nap.switches_last = now_ns, cpu_ns, switches
 
     def _go_on_elsewhere(self) -> None:
         me = self.running
@@ -354,14 +369,19 @@ def _asleep(task: int) -> bool:
     return number.isdigit() and int(number) in SLEEPS_IN
 
 
-def _nap(guest: Guest, task: int) -> Nap:
+def _nap(guest: Guest, task: int, now_ns: int) -> Nap:
     folder = Path(f"/proc/self/task/{task}")
     number = (folder / "syscall").read_text(encoding="ascii").split(maxsplit=1)[0]
-    state, *rest = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    switches = next(
-        int(line.split()[1])
-        for line in (folder / "status").read_text(encoding="utf-8").splitlines()
-        if line.startswith("voluntary")
-    )
+    state = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
     name = SLEEPS_IN.get(int(number), number) if number.isdigit() else number
-    return Nap(guest.name(), guest.on, name, state, int(rest[10]) + int(rest[11]), switches)
+    cpu_ns, switches = _cpu_ns(task), _switches(task)
+    return Nap(guest.name(), guest.on, name, state, cpu_ns, switches, cpu_ns, switches, now_ns, now_ns)
+
+
+def _cpu_ns(task: int) -> int:
+    return int(Path(f"/proc/self/task/{task}/schedstat").read_text(encoding="ascii").split()[0])
+
+
+def _switches(task: int) -> int:
+    status = Path(f"/proc/self/task/{task}/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("voluntary"))

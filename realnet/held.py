@@ -1,8 +1,8 @@
 """A device that holds packets back, and a host behind it: two namespaces joined by a pair of Ethernet ends.
 
-The near end sends through a token bucket (tc-tbf(8)) that fills by a byte a second, which in a test is never: what is
-in the bucket leaves at once, and everything else waits. So a sender's buffer fills, and shows to the byte what is
-charged for which packet. `renew` throws away what waits and fills the bucket.
+The near end sends through a token bucket (tc-tbf(8)) that fills by a byte a second, which in a test is never, unless
+told otherwise: what is in the bucket leaves at once, and everything else waits. So a sender's buffer fills, and shows
+to the byte what is charged for which packet. `renew` throws away what waits and fills the bucket.
 
 Both ends know each other's link address, so that nobody has to ask, and neither speaks IPv6: nothing but what a test
 sends passes the device.
@@ -78,11 +78,11 @@ class HeldDevice:
         finally:
             setns(self._here, CLONE_NEWNET)
 
-    def renew(self, burst: int, limit: int) -> None:
+    def renew(self, burst: int, limit: int, bytes_per_second: int = BYTES_PER_SECOND) -> None:
         """Throw away what waits; the bucket holds `burst` bytes and is full, and `limit` bytes may wait."""
         if self._holds:
             self._netlink.let_go(self._index)
-        self._netlink.hold_back(self._index, BYTES_PER_SECOND, burst, limit)
+        self._netlink.hold_back(self._index, bytes_per_second, burst, limit)
         self._holds = True
 
 

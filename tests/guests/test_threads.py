@@ -325,3 +325,13 @@ def test_a_thread_that_waits_sleeps_in_the_kernel(kernel: RealNet) -> None:
     assert (nap.on, nap.system_call, nap.state) == ("recv() on s3", "recvfrom", "S")
     assert nap.switches >= 1
     assert (naps["MainThread"].on, naps["MainThread"].state) == ("sleep()", "S")
+
+
+def test_an_epoll_may_be_left_open_by_a_program_with_threads() -> None:
+    try:
+        with RealNet() as net:
+            epoll = net.select.epoll()
+            started(net, lambda: epoll.poll(0)).join()
+    except NamespaceRefused as refusal:
+        pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
+    assert epoll.closed

@@ -39,6 +39,7 @@ from model.values.packets import (
     icmp_error,
     next_mtu,
 )  # fmt: skip
+from model.values.quoting import message_about
 from model.values.segments import Datagram, IcmpMessage, Segment
 from model.values.wire import checksum, decode, decode_options, decode_quoted, encode, encode_options, error_about
 
@@ -352,7 +353,7 @@ def test_what_the_model_has_no_word_for_is_left_out() -> None:
 def test_an_error_finds_its_datagram() -> None:
     known = Conversion()
     (packet,) = known.packets(Datagram(CLIENT, SERVER, b"anybody?"))
-    message = IcmpMessage(IcmpError.PORT_UNREACHABLE, CLIENT, SERVER)
+    message = message_about(Datagram(CLIENT, SERVER, b"anybody?"), IcmpError.PORT_UNREACHABLE)
     (refusal,) = known.packets(message)
     assert refusal == error_about(packet, IcmpError.PORT_UNREACHABLE)
     found = Conversion().packet(refusal)
