@@ -3,7 +3,7 @@
 A situation is a function of the net that returns the socket it is about. Its documentation says what it is, in the
 words of the table (readiness.py).
 
-Not here: urgent data, IPv6 (neither is modelled).
+Not here: IPv6 (not modelled).
 """
 
 from __future__ import annotations
@@ -223,6 +223,41 @@ def shut_for_both(net: Any) -> Any:
     client, server = _connected(net)
     _keep(server)
     client.shutdown(net.socket.SHUT_RDWR)
+    net.time.sleep(0.05)
+    return client
+
+
+@situation
+def urgent_byte_waits(net: Any) -> Any:
+    """connected, an urgent byte waits and nothing else"""
+    return _urgent(net, b"!")
+
+
+@situation
+def urgent_byte_behind_bytes(net: Any) -> Any:
+    """connected, an urgent byte waits behind others"""
+    return _urgent(net, b"text!")
+
+
+@situation
+def urgent_byte_read(net: Any) -> Any:
+    """connected, an urgent byte was read with MSG_OOB"""
+    client = _urgent(net, b"!")
+    client.recv(1, net.socket.MSG_OOB)
+    return client
+
+
+@situation
+def urgent_byte_in_line(net: Any) -> Any:
+    """connected, an urgent byte waits, SO_OOBINLINE set"""
+    client = _urgent(net, b"!")
+    client.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_OOBINLINE, 1)
+    return client
+
+
+def _urgent(net: Any, data: bytes) -> Any:
+    client, server = _connected(net)
+    _keep(server).send(data, net.socket.MSG_OOB)
     net.time.sleep(0.05)
     return client
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 
-_PSH, _FIN = int(TcpFlag.PSH), int(TcpFlag.FIN)
+_PSH, _FIN, _URG = int(TcpFlag.PSH), int(TcpFlag.FIN), int(TcpFlag.URG)
 MAX_HEADER = 256
 """Room that is kept for headers in the head of a buffer, in bytes (MAX_TCP_HEADER)."""
 DEFAULT_MSS = 536
@@ -260,7 +260,7 @@ def note_segment_size(tcb: Tcb, segment: Segment, profile: Profile) -> None:
         return
     length += 4 + 8 * len(segment.sack) if segment.sack else 0
     header = 20 + tcb.option_bytes
-    if length + header >= 536 + 20 or (length + header >= 88 + 20 and not segment.flags & (_PSH | _FIN)):
+    if length + header >= 536 + 20 or (length + header >= 88 + 20 and not segment.flags & (_PSH | _FIN | _URG)):
         tcb.last_segment_size = length
         if length == last:
             tcb.rcv_mss = length

@@ -192,3 +192,21 @@ def _ns(work: Callable[[], None]) -> int:
     began_ns = time.process_time_ns()
     work()
     return time.process_time_ns() - began_ns
+
+
+def refusal(send: Callable[[], int]) -> float:
+    """What a call costs that says would-block, and the exception that Python makes of it, in nanoseconds. `send` is
+    called until there is no room, and then in vain.
+    """
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            send()
+
+    def in_vain() -> None:
+        for _ in range(_TIMES):
+            try:
+                send()
+            except BlockingIOError:
+                continue
+
+    return round(median(_ns(in_vain) for _ in range(_TURNS)) / _TIMES, 1)

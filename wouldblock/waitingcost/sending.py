@@ -26,48 +26,50 @@ _ADDRESS = ("127.0.0.1", 4712)
 
 
 def datagrams(net: Any, way: str, number: int) -> int:
-    """So many datagrams go out through a slow device; how many that were."""
+    """So many datagrams go out through a slow device; how often the sender asked in vain."""
     with net.device(DEVICE_RATE) as (sock, receiver):
         sock.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_SNDBUF, 0)  # the least there is
-        try_again = _prepared(net, sock, way)
+        trier = _Trier(net, sock, way)
         with net.counting():
             for _ in range(number):
-                try_again(lambda: sock.sendto(DATAGRAM, receiver))
-    return number
+                trier.succeed(lambda: sock.sendto(DATAGRAM, receiver))
+    return trier.in_vain
 
 
 def stream(net: Any, way: str, number: int) -> int:
-    """So many portions, and what was taken beyond, go to a slow reader; how many bytes that were."""
+    """So many portions go to a slow reader, and what is taken beyond; how often the sender asked in vain."""
     with net.socket.create_server(_ADDRESS) as listener:
         sock = net.socket.create_connection(_ADDRESS)
         other, _ = listener.accept()
     thread = net.start(_read_slowly, net, other)
-    try_again = _prepared(net, sock, way)
-    sent = 0
+    trier, sent = _Trier(net, sock, way), 0
     with net.counting():
         while sent < number * len(PORTION):
-            sent += try_again(lambda: sock.send(PORTION))
+            sent += trier.succeed(lambda: sock.send(PORTION))
     sock.close()
     thread.join()
     other.close()
-    return sent
+    return trier.in_vain
 
 
-def _prepared(net: Any, sock: Any, way: str) -> Callable[[Callable[[], int]], int]:
-    """What makes a call until it succeeds, in one of the ways."""
-    sock.setblocking(way == "block")
-    poller = net.select.poll()
-    poller.register(sock, net.select.POLLOUT)
+class _Trier:
+    """Makes a call until it succeeds, in one of the ways."""
 
-    def try_again(call: Callable[[], int]) -> int:
+    def __init__(self, net: Any, sock: Any, way: str) -> None:
+        self.in_vain = 0
+        self._waits = way == "poll"
+        self._poller = net.select.poll()
+        self._poller.register(sock, net.select.POLLOUT)
+        sock.setblocking(way == "block")
+
+    def succeed(self, call: Callable[[], int]) -> int:
         while True:
             try:
                 return call()
             except BlockingIOError:
-                if way == "poll":
-                    poller.poll()
-
-    return try_again
+                self.in_vain += 1
+                if self._waits:
+                    self._poller.poll()
 
 
 def _read_slowly(net: Any, sock: Any) -> None:
