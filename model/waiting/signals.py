@@ -11,7 +11,6 @@ Not here: which waits a signal ends (scheduling.py, simnet/kernel.py); masks; si
 from __future__ import annotations
 
 from collections.abc import Callable
-from sys import _getframe
 from types import FrameType
 
 import attrs
@@ -73,4 +72,4 @@ class Signals:
             self.tripped.remove(number)
             handler = self.handlers.get(number)
             if handler is not None:
-                handler(number, _getframe(1))
+                handler(number, None)
