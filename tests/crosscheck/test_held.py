@@ -168,4 +168,4 @@ def test_planted_fault_is_found(
     assert found.different
     short = shrunk(device, found.different[0])
     assert short.wrong
-    assert len(short.operations) <= 25, short.text()
+    assert len(short.operations) <= 22, short.text()

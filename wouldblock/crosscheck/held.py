@@ -323,13 +323,14 @@ def _unnamed(answer: Any) -> Any:
 
 def shrunk(device: HeldDevice, played: Played) -> Played:
     """The same with the operations left out that it does not need to differ."""
-    best, at = played, 1  # without the first, the device is that of another sequence
-    while at < len(best.operations):
+    best, at, kept = played, 1, 0  # without the first, the device is that of another sequence
+    while kept < len(best.operations) - 1:  # until none of them can go: what is needed may change with the others
         fewer = play(device, _replayed([*best.operations[:at], *best.operations[at + 1 :]]), len(best.operations))
         if fewer.wrong:
-            best = fewer
+            best, kept = fewer, 0
         else:
-            at += 1
+            at, kept = at + 1, kept + 1
+        at = at if at < len(best.operations) else 1
     return best
 
 
