@@ -61,9 +61,11 @@ class Socket(Protocol):
 class Observer:
     """Looks at a changing set of sockets, all at once, always in the order in which they were added."""
 
-    __slots__ = ("_answer", "_poll", "_register", "_sockets", "_unregister", "_watched")
+    __slots__ = ("_answer", "_poll", "_register", "_sockets", "_unregister", "_watched", "trips_us")
 
     def __init__(self) -> None:
+        self.trips_us: list[int] = []
+        """The round trip of each socket's receiver at the last observation (`tcpi_rcv_rtt`); 0: none was measured."""
         poller = poll()
         self._poll, self._register, self._unregister = poller.poll, poller.register, poller.unregister
         self._answer = array("i", [0])
@@ -97,6 +99,7 @@ class Observer:
         answer, new = self._answer, tuple.__new__
         seen: list[Observation] = []
         add = seen.append
+        self.trips_us = trips_us = []
         for fd, tcp, getsockopt in self._watched:
             try:
                 ioctl(fd, FIONREAD, answer)
@@ -112,9 +115,11 @@ class Observer:
                 info = getsockopt(IPPROTO_TCP, TCP_INFO, _UP_TO_NOTSENT) if tcp else _NOT_TCP  # type: ignore[operator]
                 state, notsent = info[0], _one(info, _NOTSENT_AT)[0]
                 accounts = getsockopt(SOL_SOCKET, SO_MEMINFO, _MEMINFO_BYTES)  # type: ignore[operator]
+                trips_us.append(_one(info, _RCV_RTT_AT)[0])
                 rmem, rcvbuf, allocated, sndbuf, reserved, queued, _, _, drops = _nine(accounts)
                 wmem = queued if tcp else allocated
             except OSError as error:
+                trips_us.append(0)
                 state = drops = -(error.errno or errno.EIO)
                 rmem = rcvbuf = wmem = sndbuf = reserved = notsent = drops
             memory = rmem, rcvbuf, wmem, sndbuf, reserved, notsent
@@ -127,6 +132,8 @@ _one = Struct("=I").unpack_from
 _NOTSENT_AT = 144
 """Where in struct tcp_info tcpi_notsent_bytes lies."""
 _UP_TO_NOTSENT = _NOTSENT_AT + 4
+_RCV_RTT_AT = 92
+"""Where tcpi_rcv_rtt lies."""
 _NOT_TCP = bytes(_UP_TO_NOTSENT)
 
 

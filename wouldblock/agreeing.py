@@ -96,6 +96,10 @@ def print_report(console: Console, report: Agreement) -> None:
         paragraph(console, Text.assemble((where, "bold red"), each.op))
         paragraph(console, Text.assemble("the model expects ", (each.expected, "bold")), 2)
         paragraph(console, Text.assemble("the kernel shows ", (each.seen, "bold")), 2)
+        if each.of_time:
+            paragraph(
+                console, Text("microseconds decide: the model shows otherwise where work is quicker or slower"), 2
+            )
     if report.differences:
         console.print()
     paragraph(console, summary(report))

@@ -94,6 +94,12 @@ def note_window_trip(tcb: Tcb, host: Host) -> None:
     tcb.receive_trip_ends, tcb.receive_trip_began_ns = tcb.rcv_nxt + tcb.rcv_wnd, host.now_ns
 
 
+def told_receive_trip(tcb: Tcb, trip_us: int) -> None:
+    """A kernel that is followed has measured so much, in whole microseconds; 0: nothing yet."""
+    if tcb.receive_trip_us8 >> 3 != trip_us:
+        tcb.receive_trip_us8 = trip_us << 3
+
+
 def note_echo_trip(tcb: Tcb, echo: int, full: bool, trip_ns: int | None) -> None:
     """A full segment echoes a timestamp for the first time. One of this very millisecond tells nothing, and one that
     took longer than others is not believed while bytes wait unread: the reader was slow, not the path

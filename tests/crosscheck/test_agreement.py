@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from model.profiles import LINUX
 from model.sockets.life import SOCKET
 from model.values.constants import IPPROTO_TCP, SO_RCVBUF, SOL_SOCKET, TCP_NODELAY
 from model.values.results import Fail
@@ -15,8 +16,9 @@ from realnet.page import FreshPage
 from wouldblock.crosscheck.agreement import agree, made
 from wouldblock.crosscheck.directed import CONNECTED
 from wouldblock.crosscheck.operations import DATAGRAM, FAMILIES, LIVES, STREAM
-from wouldblock.crosscheck.pair import Pair
-from wouldblock.crosscheck.places import OwnSettings
+from wouldblock.crosscheck.pacing import AROUND_NS, stretched
+from wouldblock.crosscheck.pair import Follow, Pair
+from wouldblock.crosscheck.places import LOOPBACK, PACE, OwnSettings, Place
 from wouldblock.crosscheck.recording import Recording, record
 
 
@@ -90,7 +92,7 @@ def test_the_kernels_own_settings(kernel: None) -> None:
     assert report.where == "loopback, default settings"
     assert report.settings["net.ipv4.tcp_moderate_rcvbuf"] == "1"
     assert all(cell.repeated for cell in report.cells)
-    assert report.differences == []
+    assert [each for each in report.differences if not each.of_time] == []
 
 
 @pytest.mark.parametrize(
@@ -104,16 +106,28 @@ def test_the_kernels_own_settings(kernel: None) -> None:
 )
 def test_what_once_differed_with_the_kernels_own_settings(kernel: None, seed: int, number: int) -> None:
     report = agree(seed=seed, only=number, lengths=(200,), families=[STREAM], place=OwnSettings())
-    assert report.differences == []
+    assert [each for each in report.differences if not each.of_time] == []
 
 
-def test_a_wrong_rule_shows(kernel: None) -> None:
+def test_a_calls_work_takes_as_long_as_the_call_took() -> None:
+    arm = OwnSettings().model("127.0.0.1", Follow(1), LINUX)
+    for op in CONNECTED:
+        arm.perform(op)
+    quick, slow = (stretched(PACE, arm, ("send", 2, 200_000), took_ns) for took_ns in (20_000, 40_000))
+    assert slow.byte_ps / quick.byte_ps == pytest.approx((40_000 - AROUND_NS) / (20_000 - AROUND_NS), rel=0.05)
+    assert stretched(PACE, arm, ("getsockname", 2), 40_000) == PACE
+    assert arm.perform(("send", 2, 1)) == 1, "nothing was sent"
+
+
+@pytest.mark.parametrize("place", [LOOPBACK, OwnSettings()])
+def test_a_wrong_rule_shows(place: Place, kernel: None) -> None:
     undo = SOCKET.replace("connect_when_connected", body=lambda tcb, address, host: Fail(errno.EINVAL))
     try:
-        report = agree(seed=1, sequences=20, families=[LIVES], lengths=(200,))
+        report = agree(seed=1, sequences=20, families=[LIVES], lengths=(200,), place=place)
     finally:
         undo()
     assert not report.agreed
+    assert not any(each.of_time for each in report.differences)
     cell = report.cells[0]
     assert cell.equal < cell.repeated
     assert {each.expected.split(" → ")[-1] for each in report.differences} == {"EINVAL"}

@@ -104,6 +104,10 @@ class KernelArm:
         self.looked_ns = time.monotonic_ns()
         return seen
 
+    @property
+    def trips_us(self) -> tuple[int, ...]:
+        return tuple(self.observer.trips_us)
+
     def has_all(self, op: Operation) -> bool:
         """Whether every socket and every epoll that an operation names is there."""
         return _are_there(op, self.sockets, self.epolls)

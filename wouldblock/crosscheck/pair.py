@@ -53,6 +53,7 @@ from realnet.ticks import count_at
 
 from .arms import DRAWS_PORT, ModelArm
 from .operations import Hosts, Operation, describe
+from .pacing import stretched, take_trips
 from .places import LOOPBACK, Place
 from .recording import Recording
 from .running import running_profile
@@ -149,6 +150,7 @@ class Pair:
     ) -> None:  # fmt: skip
         if page is not None:
             page.turn()
+        self.place = place
         self.kernel = recording or place.kernel(home)
         self.policy = Follow(seed)
         self.model = place.model(home, self.policy, PROFILE)
@@ -202,6 +204,9 @@ class Pair:
             self.others = []
         self.model = tried.arm
         self.model.host.policy = self.policy
+        if self.place.pace is not None:
+            for arm in (self.model, *self.others):
+                take_trips(arm, self.kernel.trips_us)
         self.open.update(choice for choice in tried.asked if choice in LASTING)
         left = tried.wrong is not None and self._within_range(op, tried, answer, seen)
         if left:
@@ -317,6 +322,9 @@ class Pair:
         host.now_ns = max(began, host.now_ns)  # a timer within the last step was let fire on its tick, which is later
         if isinstance(host, Host):
             host.ends_ns = self.kernel.ended_ns - (self.epoch_ns or 0)
+            if self.place.pace is not None:
+                took_ns = self.kernel.ended_ns - self.kernel.began_ns
+                host.pace = stretched(self.place.pace, arm, op, took_ns).times(self.place.slower)
         arrows = list(host.trail)
         try:
             got = arm.perform(op)

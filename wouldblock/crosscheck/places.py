@@ -50,7 +50,7 @@ class PlaceRefused(OSError):
 
 
 PACE = Pace(byte_ps=45, sending_ns=1700, arriving_ns=1700)
-"""What work costs on the machine at hand, in the order of it."""
+"""How work is shared out within a call: what a byte costs beside a segment."""
 
 
 class Place:
@@ -62,6 +62,15 @@ class Place:
     """What a report calls it."""
     made_at = "127.0.0.1"
     """The home of a sequence while it is made up."""
+    pace: Pace | None = None
+    """What work costs on the model; None: it takes no time."""
+
+    slower = 1.0
+    """How many times slower it is than the kernel was seen to be."""
+
+    def doubts(self) -> Iterator[Place]:
+        """The same place with work that is somewhat quicker or slower: none where work takes no time."""
+        yield from ()
 
     def home(self, number: int) -> str:
         """The home of the sequence with this number."""
@@ -91,6 +100,12 @@ class OwnSettings(Place):
     settings = DEFAULT
     where = f"loopback, {DEFAULT.name} settings"
 
+    def __init__(self, slower: float = 1.0) -> None:
+        self.slower, self.pace = slower, PACE
+
+    def doubts(self) -> Iterator[Place]:
+        return map(OwnSettings, (0.6, 0.8, 1.25, 1.6))
+
     def profile(self, profile: Profile) -> Profile:
         return with_default_settings(profile)
 
@@ -101,7 +116,7 @@ class OwnSettings(Place):
 
     def model(self, home: str, policy: Policy, profile: Profile) -> ModelArm:
         host = Host("lo", self.profile(profile), policy)
-        host.pace = PACE
+        host.pace = self.pace
         return ModelArm(home, host)
 
 

@@ -32,6 +32,8 @@ class Shown:
     looked_ns: int
     port: int
     """The local port of the socket, after an operation that may draw one; else 0."""
+    trips_us: tuple[int, ...]
+    """The round trip that each socket's receiver had measured then."""
 
 
 def record(operations: list[Operation], home: str, page: FreshPage, place: Place = LOOPBACK) -> list[Shown]:
@@ -46,7 +48,7 @@ def record(operations: list[Operation], home: str, page: FreshPage, place: Place
             answer = arm.perform(op)
             seen = tuple(arm.observe())
             port = arm.local_port(op[1]) if op[0] in DRAWS_PORT else 0
-            found.append(Shown(op, answer, seen, arm.began_ns, arm.ended_ns, arm.looked_ns, port))
+            found.append(Shown(op, answer, seen, arm.began_ns, arm.ended_ns, arm.looked_ns, port, arm.trips_us))
     finally:
         arm.close()
     return found
@@ -78,6 +80,10 @@ class Recording:
     @property
     def looked_ns(self) -> int:
         return self.now.looked_ns
+
+    @property
+    def trips_us(self) -> tuple[int, ...]:
+        return self.now.trips_us
 
     def perform(self, op: Operation) -> Any:
         self._now = next(self._rest)
