@@ -22,6 +22,8 @@ from wouldblock.sidebyside import compare
 
 from .programs import plan, program
 
+MOST_RUNS = 5
+
 
 def run(arm: str, net_class: Any, seed: int) -> Run:
     """The program of this seed, its threads chosen by it too; the calls until it shuts its sockets."""
@@ -32,16 +34,28 @@ def run(arm: str, net_class: Any, seed: int) -> Run:
     return Run(arm, net.trace, tuple(calls[:end]), (waiting, met))
 
 
-def both(seed: int) -> None:
-    model = run("model", SimNet, seed)
+def unequal(seed: int, one: Run, other: Run) -> list[str]:
+    """The calls that differ; those that only one has are among them."""
+    rows = compare(Scenario("program", Path("programs.py"), 1, "", program(plan(seed))), one, other).rows
+    return [row.call for row in rows if not row.equal]
+
+
+def on_kernel(seed: int) -> Run:
+    """What the kernel shows twice running: a single run may hang on when the machine interrupted it."""
     try:
-        kernel = run("kernel", RealNet, seed)
+        runs = [run("kernel", RealNet, seed) for _ in range(2)]
+        while unequal(seed, runs[-2], runs[-1]):
+            assert len(runs) < MOST_RUNS, "the kernel does not show the same twice running"
+            runs.append(run("kernel", RealNet, seed))
     except NamespaceRefused as refusal:
         pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
+    return runs[-1]
+
+
+def both(seed: int) -> None:
+    model, kernel = run("model", SimNet, seed), on_kernel(seed)
     assert kernel.returned == model.returned
-    rows = compare(Scenario("program", Path("programs.py"), 1, "", program(plan(seed))), model, kernel).rows
-    assert [row.call for row in rows if not row.equal] == []
-    assert len(rows) == len(model.calls) == len(kernel.calls)
+    assert unequal(seed, model, kernel) == []
 
 
 @pytest.mark.parametrize("seed", range(6))
