@@ -22,7 +22,8 @@ from wouldblock.front import AGREED, CONTRADICTED, UNUSABLE, screen, stderr_scre
 from wouldblock.paragraphs import paragraph
 
 if TYPE_CHECKING:
-    from wouldblock.peerwalk.report import Found, PeerReport
+    from wouldblock.peerwalk.report import PeerReport
+    from wouldblock.walks import Found
 
 DEFAULT_SECONDS = 10.0
 _REFRESH_S = 0.5

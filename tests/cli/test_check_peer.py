@@ -20,7 +20,8 @@ import pytest
 from realnet import NamespaceRefused
 from wouldblock.confirming import figures, with_peer
 from wouldblock.crosscheck.report import Report
-from wouldblock.peerwalk.report import Found, PeerReport
+from wouldblock.peerwalk.report import PeerReport
+from wouldblock.walks import Found
 
 from .conftest import Invoke, one_sentence
 

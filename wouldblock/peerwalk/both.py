@@ -17,6 +17,7 @@ import attrs
 
 from model.profiles import LINUX
 from model.rules import Arrow
+from model.trail import CountedTrail
 from wouldblock.packetscript.kernel import RunningKernel
 from wouldblock.packetscript.simulation import Simulation
 
@@ -30,18 +31,6 @@ UNKNOWN_NS = 60_000
 """The kernel may have done a step so much later than it was seen to."""
 VARIANTS = 6
 ATTEMPTS = 3
-
-
-class _Counted(list[Arrow]):
-    """A host's trail that counts what is cleared from it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fired: Counter[Arrow] = Counter()
-
-    def clear(self) -> None:
-        self.fired.update(self)
-        super().clear()
 
 
 @attrs.frozen
@@ -61,10 +50,9 @@ def on_model(sequence: Sequence, kernel: Play | None = None) -> tuple[Play, Coun
     Raises `Beyond` where it has no answer.
     """
     arm = Simulation(ENDS)
-    trail = arm.host.trail = _Counted()
+    trail = arm.host.trail = CountedTrail()
     played = play(arm, sequence) if kernel is None else follow(arm, sequence, kernel)
-    trail.clear()
-    return played, trail.fired
+    return played, trail.so_far()
 
 
 def trial(sequence: Sequence) -> Trial:

@@ -1,10 +1,6 @@
 """A range of sequences on both arms, several at once, counted into one report.
 
-A sequence is real time spent waiting, so many run side by side: each in a process of its own, because a user who is not
-root may enter a namespace only while the process has a single thread. A sequence is made from its seed alone, so a
-difference is found again by it.
-
-A sequence whose difference is doubtful (both.py) runs again, a few times. One that differs beyond doubt is never run
+A sequence is real time spent waiting, so many run side by side (wouldblock/walks.py). A sequence whose difference is doubtful (both.py) runs again, a few times. One that differs beyond doubt is never run
 again.
 
 Not here: shrinking what differs (shrinking.py), the screen.
@@ -12,23 +8,23 @@ Not here: shrinking what differs (shrinking.py), the screen.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from multiprocessing import get_context
-from multiprocessing.pool import AsyncResult
+from functools import partial
 
 import attrs
 
-from realnet.namespace import Namespace
+from model.trail import by_name
 from realnet.ticks import ticks_ahead
+from wouldblock import walks
 from wouldblock.packetscript.reader import Beyond
+from wouldblock.walks import Found
 
 from .both import judged
 from .comparing import Difference, segments
 from .generating import generate
-from .report import Found, PeerReport
+from .report import PeerReport
 from .shrinking import Shrunk, Trial, attempt, shrink
 from .steps import Sequence
 
@@ -36,7 +32,6 @@ LENGTH = 30
 WORKERS = 12
 SHRUNK_MOST = 5
 """So many kinds of difference are shrunk; the others are told as they are."""
-_POLL_S = 0.02
 
 Progress = Callable[[PeerReport], None]
 
@@ -65,12 +60,7 @@ def compare(seed: int, length: int = LENGTH) -> Compared:
         return Compared(seed, sequence, Difference("the model has no answer", 0, beyond.what, ""))
     if tried.difference is not None:
         return Compared(seed, sequence, tried.difference, 0, plays, tried.doubtful)
-    arrows: Counter[str] = Counter()
-    rules: Counter[str] = Counter()
-    for arrow, times in tried.fired.items():
-        arrows[arrow.key] += times
-        if arrow.machine == arrow.rule.machine:
-            rules[arrow.rule.name] += times
+    rules, arrows = by_name(tried.fired)
     return Compared(seed, sequence, None, segments(tried.model.seen), plays, rules=rules, arrows=arrows)
 
 
@@ -87,56 +77,26 @@ def walk(
     report = PeerReport(seed)
     began = time.monotonic()
     ticks_ahead()  # learnt once, for all
-    context = get_context("fork")
-    with context.Pool(workers, _work_quietly) as pool:
-        report.kernel, report.settings = pool.apply(_facts)
-        running: dict[int, AsyncResult[Compared]] = {}
-        following = seed
-        differing: list[Compared] = []
-
-        def goes_on() -> bool:
-            enough = sequences is not None and following >= seed + sequences
-            return not enough and (seconds is None or time.monotonic() - began < seconds)
+    differing: list[Compared] = []
+    with walks.workers(workers, report) as pool:
 
         def try_all(trials: list[Trial]) -> list[Difference | None]:
             return pool.starmap(attempt, trials, chunksize=1)
 
-        try:
-            while goes_on() or running:
-                while len(running) < workers and goes_on():
-                    running[following] = pool.apply_async(compare, (following, length))
-                    following += 1
-                for each in [number for number, result in running.items() if result.ready()]:
-                    _count(report, running.pop(each).get(), differing)
-                report.seconds = time.monotonic() - began
-                if progress is not None:
-                    progress(report)
-                time.sleep(_POLL_S)
-            if shrinking:
-                first = {d.kind: each for each in reversed(differing) if (d := each.difference) and each.sequence.steps}
-                chosen = list(first.values())[:SHRUNK_MOST]
-                for one in chosen:
-                    assert one.difference is not None
-                    _tell(report, one, shrink(one.sequence, one.difference, try_all))
-        except KeyboardInterrupt:
-            report.interrupted = True
+        play = partial(compare, length=length)
+        count = partial(_count, report, differing)
+        walks.play_all(pool, workers, play, count, report, sequences, seconds, progress)
+        if shrinking:
+            first = {d.kind: each for each in reversed(differing) if (d := each.difference) and each.sequence.steps}
+            for one in list(first.values())[:SHRUNK_MOST]:
+                assert one.difference is not None
+                _tell(report, one, shrink(one.sequence, one.difference, try_all))
     report.seconds = time.monotonic() - began
     report.differences.sort(key=lambda each: each.seed)
     return report
 
 
-def _work_quietly() -> None:
-    """Ctrl-C is the parent's affair."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _facts() -> tuple[str, dict[str, str]]:
-    """The kernel's release and its settings."""
-    with Namespace() as namespace:
-        return namespace.kernel, namespace.settings
-
-
-def _count(report: PeerReport, one: Compared, differing: list[Compared]) -> None:
+def _count(report: PeerReport, differing: list[Compared], one: Compared) -> None:
     report.sequences += 1
     report.steps += len(one.sequence.steps)
     report.repeated += one.attempts - 1
