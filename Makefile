@@ -66,10 +66,11 @@ diagrams: setup ## draw docs/diagrams anew from the rules, and write docs/adhere
 	@$(PY) -m wouldblock.readiness
 
 .PHONY: confirm
-confirm: setup ## check for two minutes, and two with a scripted peer, commit-ready: confirmations, figures in the README (contradictions too), diagrams
+confirm: setup ## check for two minutes, two with a scripted peer, two with threads, commit-ready: confirmations, figures in the README (contradictions too), diagrams
 	@$(PY) -m wouldblock check --time 120 --out $(REPORT) $(ARGS) || [ $$? = 1 ]
 	@$(PY) -m wouldblock check --peer --time 120 --json $(REPORT)/peer.json || [ $$? = 1 ]
-	@$(PY) -m wouldblock.confirming $(REPORT)/report.json $(REPORT)/peer.json
+	@$(PY) -m wouldblock check --threads --time 120 --json $(REPORT)/threads.json || [ $$? = 1 ]
+	@$(PY) -m wouldblock.confirming $(REPORT)/report.json $(REPORT)/peer.json $(REPORT)/threads.json
 	@$(PY) -m wouldblock draw --all --out docs/diagrams
 
 .PHONY: agreement

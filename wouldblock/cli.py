@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import click
 
-from wouldblock import agreeing, explaining, files, guests, peerchecking, scripts, verbs
+from wouldblock import agreeing, explaining, files, guests, peerchecking, scripts, threadchecking, verbs
 from wouldblock.front import Front, Stop, make_text_safe
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -99,7 +99,10 @@ def cli() -> None:
     "--out", type=click.Path(), metavar="DIR", help="Where the report and the diagrams go.  [default: build/report]"
 )  # fmt: skip
 @click.option("--peer", is_flag=True, help="Play a scripted peer's segments instead of random calls on loopback.")
-@click.option("--sequences", type=click.IntRange(min=1), metavar="N", help="With --peer: stop after N sequences.")
+@click.option("--threads", is_flag=True, help="Play programs of several threads instead of one thread's random calls.")
+@click.option(
+    "--sequences", type=click.IntRange(min=1), metavar="N", help="With --peer or --threads: stop after N of them."
+)  # fmt: skip
 @click.option("--guest", is_flag=True, help="Make the random calls in a guest with another kernel (user-mode-linux).")
 @_define_option
 @_json_option("the report")
@@ -110,6 +113,7 @@ def check(
     seed: int,
     out: str | None,
     peer: bool,
+    threads: bool,
     sequences: int | None,
     guest: bool,
     defines: tuple[str, ...],
@@ -123,6 +127,10 @@ def check(
     With --peer: random calls of one party and random segments of a scripted peer, many sequences at once in real time,
     and every segment that the party sends compared. What differs is shrunk to a packet script. It takes --seed, --time
     or --sequences, and --json.
+
+    With --threads: random programs of several threads that block, wait for each other and are sent signals; every call,
+    who waits in which call in the end, and every account of a socket compared. What differs is shrunk. It takes --seed,
+    --time or --sequences, and --json.
 
     With --guest: the random calls are made in a guest, Debian's user-mode-linux, whose kernel is of another release,
     and the model is that release's. Reports go to build/report/guest.
@@ -139,21 +147,25 @@ def check(
       wouldblock check --time 30
       wouldblock check --calls 100000 --seed 7 --json report.json
       wouldblock check --peer --sequences 100 --seed 7
+      wouldblock check --threads --time 60
       wouldblock check --guest --time 30
       wouldblock check examples/connecting.py::refused_then_asked_again
       wouldblock check tests/scripts/nagle.pkt tests/scripts/zero_window.pkt
     """
-    if peer:
+    if peer or threads:
+        walk, what = ("--peer", "a scripted peer") if peer else ("--threads", "programs of threads")
         for option, is_given in (
-            ("--calls", calls is not None), ("--out", out is not None), ("--define", defines), ("--guest", guest)
+            ("--calls", calls is not None), ("--out", out is not None), ("--define", defines), ("--guest", guest),
+            ("--threads", peer and threads),
         ):  # fmt: skip
             if is_given:
-                raise Stop(f"{option} says nothing about the walk with a scripted peer: leave it or --peer out.")
+                raise Stop(f"{option} says nothing about the walk with {what}: leave it or {walk} out.")
         if targets:
-            raise Stop(f"--peer makes its own sequences and takes no file: leave out one of --peer and {targets[0]}.")
-        return peerchecking.check(sequences, seconds, seed, json_file)
+            raise Stop(f"{walk} makes its own sequences and takes no file: leave out one of {walk} and {targets[0]}.")
+        check_walk = peerchecking.check if peer else threadchecking.check
+        return check_walk(sequences, seconds, seed, json_file)
     if sequences is not None:
-        raise Stop("--sequences belongs to the walk with a scripted peer: say --peer too, or leave it out.")
+        raise Stop("--sequences belongs to the walks with --peer and --threads: say one of them too, or leave it out.")
     if not targets:
         if defines:
             raise Stop("--define belongs to packet scripts and says nothing about the random check: leave it out.")

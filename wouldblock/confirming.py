@@ -1,10 +1,10 @@
 """The committed confirmations: what a check counted, kept beside the diagrams, and its figures in the README.
 
 ``python -m wouldblock.confirming build/report/report.json`` takes a report of `wouldblock check` over into
-`docs/diagrams/confirmations.json` and writes the README's table of figures anew. A second file, made by `wouldblock
-check --peer --json`, adds what the walk with a scripted peer confirmed: rules and arrows are the sums, and its own
-share stands apart under ``peer``. `make confirm` does that after a long check, and draws the diagrams. Tests hold that
-the README's table and the committed diagrams are the ones these counts give.
+`docs/diagrams/confirmations.json` and writes the README's table of figures anew. Further files, made by `wouldblock
+check --peer --json` and `--threads --json`, add what these walks confirmed: rules and arrows are the sums, and the
+share of each stands apart under ``peer`` and ``threads``. `make confirm` does that after a long check, and draws the
+diagrams. Tests hold that the README's table and the committed diagrams are the ones these counts give.
 
 Not here: drawing (pictures.py).
 """
@@ -26,7 +26,22 @@ KEPT = (
     "kernel", "calls", "sequences", "left", "unrepeatable", "looked_again", "seed", "seconds", "exact", "allowed",
     "contradictions", "choices", "families", "rules", "arrows", "unconfirmed",
 )  # fmt: skip
-KEPT_OF_PEER = ("sequences", "calls", "segments", "equal", "different", "late", "kinds", "seed", "seconds", "kernel")
+KEPT_OF_WALKS = {
+    "peer": ("sequences", "calls", "segments", "equal", "different", "late", "kinds", "seed", "seconds", "kernel"),
+    "threads": (
+        "sequences",
+        "calls",
+        "compared",
+        "equal",
+        "different",
+        "unsteady",
+        "kinds",
+        "seed",
+        "seconds",
+        "kernel",
+    ),
+}
+"""Walk → what is kept of its report. The third of each is in no other walk's report."""
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
@@ -48,6 +63,11 @@ def figures(counts: Mapping[str, Any]) -> str:
         compared = f"{peer['sequences']:,} sequences of {peer['calls']:,} steps, {peer['segments']:,} segments"
         told = f"{compared}; equal {peer['equal']:,}, different {peer['different']:,}, held up {peer['late']:,}"
         rows.append(("walk with a scripted peer", told))
+    if threads := counts.get("threads"):
+        compared = f"{threads['sequences']:,} programs of {threads['calls']:,} steps, {threads['compared']:,} calls"
+        unsteady = f"not the same twice running on the kernel {threads['unsteady']:,}"
+        told = f"{compared}; equal {threads['equal']:,}, different {threads['different']:,}, {unsteady}"
+        rows.append(("programs of several threads", told))
     table = ["| | |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)]
     return "\n".join([BEGIN, "", *table, "", END])
 
@@ -59,36 +79,35 @@ def with_figures(readme: str, counts: Mapping[str, Any]) -> str:
     return before + figures(counts) + after
 
 
-def with_peer(counts: Mapping[str, Any], peer: Mapping[str, Any]) -> dict[str, Any]:
-    """The counts of a check on loopback and those of a walk with a scripted peer, added up. Raises `ValueError` if
-    `counts` have a peer's in them already, or `peer` is no report of that walk.
+def with_walk(counts: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts of a check on loopback and those of a walk, added up. Raises `ValueError` if `counts` have those of
+    such a walk in them already, or `report` is none of a walk.
     """
-    if "peer" in counts:
-        raise ValueError("these counts have those of a walk with a scripted peer in them already")
-    if "segments" not in peer:
-        raise ValueError("this is not a report of `wouldblock check --peer --json`")
+    walk = next((name for name, kept in KEPT_OF_WALKS.items() if kept[2] in report), None)
+    if walk is None:
+        raise ValueError("this is not a report of `wouldblock check --peer --json`, and none of `--threads`")
+    if walk in counts:
+        raise ValueError(f"these counts have those of a walk with --{walk} in them already")
     total = dict(counts)
     for what in ("rules", "arrows"):
-        names = counts[what].keys() | peer[what].keys()
-        total[what] = {name: counts[what].get(name, 0) + peer[what].get(name, 0) for name in names}
+        names = counts[what].keys() | report[what].keys()
+        total[what] = {name: counts[what].get(name, 0) + report[what].get(name, 0) for name in names}
     total["unconfirmed"] = {name: why for name, why in counts["unconfirmed"].items() if not total["rules"][name]}
-    total["peer"] = {key: peer[key] for key in KEPT_OF_PEER}
+    total[walk] = {key: report[key] for key in KEPT_OF_WALKS[walk]}
     for what in ("rules", "arrows"):
-        total["peer"][what] = {name: times for name, times in peer[what].items() if times}
+        total[walk][what] = {name: times for name, times in report[what].items() if times}
     return total
 
 
-def main(report: str, peer_report: str | None = None) -> None:
-    """Take a report over, and that of the walk with a scripted peer."""
+def main(report: str, *walks: str) -> None:
+    """Take a report over, and those of walks."""
     data = json.loads(Path(report).read_text(encoding="utf-8"))
-    counts = {key: data[key] for key in KEPT}
-    if "peer" in data:
-        counts["peer"] = data["peer"]
-    if peer_report is not None:
-        counts = with_peer(counts, json.loads(Path(peer_report).read_text(encoding="utf-8")))
+    counts = {key: data[key] for key in KEPT} | {walk: data[walk] for walk in KEPT_OF_WALKS if walk in data}
+    for each in walks:
+        counts = with_walk(counts, json.loads(Path(each).read_text(encoding="utf-8")))
     files.write(COMMITTED, json.dumps(counts, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     files.write(README, with_figures(README.read_text(encoding="utf-8"), counts))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:])

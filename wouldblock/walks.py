@@ -10,6 +10,7 @@ Not here: what a sequence is, and how it is compared (peerwalk/, threadwalk/).
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import time
 from collections import Counter
@@ -24,6 +25,11 @@ import attrs
 from model.machines import MACHINES, all_rules
 from realnet.namespace import Namespace
 
+MOST_S = 60
+"""How long a sequence may take, in seconds. A thread that waits for ever is known at once on the model; on the kernel
+it is known so.
+"""
+_GRACE_S = 5
 _POLL_S = 0.02
 _Played = TypeVar("_Played")
 
@@ -110,8 +116,10 @@ def play_all(
 ) -> None:  # fmt: skip
     """Play the seeds `report.seed` and up, `number` of them at once, until `sequences` were begun or `seconds` have
     passed; those begun are played to their end. `progress` is called some times a second with the report so far.
+
+    One that takes longer than `MOST_S` is told as a difference, and its process is gone.
     """
-    running: dict[int, AsyncResult[_Played]] = {}
+    running: dict[int, tuple[AsyncResult[_Played], float]] = {}
     following, began = report.seed, time.monotonic()
 
     def goes_on() -> bool:
@@ -120,14 +128,30 @@ def play_all(
 
     while goes_on() or running:
         while len(running) < number and goes_on():
-            running[following] = pool.apply_async(play, (following,))
+            running[following] = pool.apply_async(_bounded, (play, following)), time.monotonic()
             following += 1
-        for each in [seed for seed, result in running.items() if result.ready()]:
-            count(running.pop(each).get())
+        for seed, (result, since) in list(running.items()):
+            if result.ready():
+                count(result.get())
+            elif time.monotonic() - since < MOST_S + _GRACE_S:
+                continue
+            else:
+                report.sequences += 1
+                report.differences.append(Found(seed, "it did not end", "", "its end", f"none in {MOST_S} s", []))
+            del running[seed]
         report.seconds = time.monotonic() - began
         if progress is not None:
             progress(report)
         time.sleep(_POLL_S)
+
+
+def _bounded(play: Callable[[int], _Played], seed: int) -> _Played:
+    """Play it; a process that takes too long tells on stderr where it stands, and ends."""
+    faulthandler.dump_traceback_later(MOST_S, exit=True)
+    try:
+        return play(seed)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _work_quietly() -> None:

@@ -25,6 +25,8 @@ Not here: one select over sockets of two hosts.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -32,8 +34,10 @@ from .. import machines  # noqa: F401  # a rule is there once its file is import
 from ..choices import Seeded
 from ..guests.modules import join_all
 from ..profiles import LINUX, Profile
+from ..rules import Arrow
 from ..sockets.numbers import MOST
 from ..trace import Trace
+from ..trail import CountedTrail
 from ..world.host import Host
 from ..world.world import World
 from .greenlets import Greenlets
@@ -122,6 +126,13 @@ class SimNet(SimHost):
         """Wait for all threads that a program would wait for before it ends: those that are no daemons."""
         join_all(self.threading)
         self._guests.observe(self._host.seen)
+
+    def count_arrows(self) -> Callable[[], Counter[Arrow]]:
+        """Count from now on which arrows of the rules fire, on the net's own host and of its threads; returns what
+        tells the counts so far.
+        """
+        self._host.trail, self._guests.trail = trails = CountedTrail(), CountedTrail()
+        return lambda: trails[0].so_far() + trails[1].so_far()
 
     def _empty(self) -> None:
         for host in self._hosts.values():

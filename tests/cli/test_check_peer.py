@@ -18,7 +18,7 @@ import attrs
 import pytest
 
 from realnet import NamespaceRefused
-from wouldblock.confirming import figures, with_peer
+from wouldblock.confirming import figures, with_walk
 from wouldblock.crosscheck.report import Report
 from wouldblock.peerwalk.report import PeerReport
 from wouldblock.walks import Found
@@ -123,13 +123,13 @@ def test_nothing_was_compared(invoke: Invoke, walk: FakeWalk) -> None:
 
 def test_confirmations_add_up_and_stay_apart(walk: FakeWalk) -> None:
     loopback = Report(1, rules=Counter(ack_is_old=2, send_copies=1)).to_json()
-    total = with_peer(loopback, walk.report.to_json())
+    total = with_walk(loopback, walk.report.to_json())
     assert (total["rules"]["ack_is_old"], total["rules"]["send_copies"]) == (7, 1)
     assert total["arrows"]["tcp:ack_is_old:ESTABLISHED>ESTABLISHED"] == 5
     assert total["peer"]["rules"] == {"ack_is_old": 5}
     assert {"ack_is_old", "send_copies"}.isdisjoint(total["unconfirmed"])
     assert "10 sequences of 300 steps, 450 segments; equal 9, different 0, held up 1" in figures(total)
     with pytest.raises(ValueError, match="already"):
-        with_peer(total, walk.report.to_json())
+        with_walk(total, walk.report.to_json())
     with pytest.raises(ValueError, match="--peer"):
-        with_peer(loopback, loopback)
+        with_walk(loopback, loopback)

@@ -18,8 +18,7 @@ from model import SimNet
 from model.values.constants import WAKES_READERS
 from model.waiting.scheduling import ThreadState
 from model.world.host import Host
-
-from .programs import Plan, program
+from wouldblock.threadwalk.programs import Plan, program
 
 END = st.sampled_from(["client", "server"])
 STEP = st.one_of(

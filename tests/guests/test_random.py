@@ -1,61 +1,35 @@
-"""Random programs of several threads on both arms: the same calls in the same order, with the same answers, the same
-accounts of every socket after each, and the same threads waiting in the same calls in the end.
+"""Random programs of several threads on both arms, and the walk over many: a planted fault is found and made short.
 
-Compared is what happens until the program shuts its sockets to end itself. That wakes many threads at once, and in
-which order they then get at the socket is the kernel's to say.
-
-Not here: programs with a purpose (test_threads.py).
+Not here: programs with a purpose (test_threads.py), the command line (tests/cli).
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
 from model import SimNet
-from realnet import NamespaceRefused, RealNet
-from wouldblock.scenarios import Run, Scenario
-from wouldblock.sidebyside import compare
-
-from .programs import plan, program
-
-MOST_RUNS = 5
-
-
-def run(arm: str, net_class: Any, seed: int) -> Run:
-    """The program of this seed, its threads chosen by it too; the calls until it shuts its sockets."""
-    with net_class(seed) as net:
-        waiting, met, _ = program(plan(seed))(net)
-        calls = net.trace.calls()
-    end = next(at for at, event in enumerate(calls) if event.call == "shutdown")
-    return Run(arm, net.trace, tuple(calls[:end]), (waiting, met))
-
-
-def unequal(seed: int, one: Run, other: Run) -> list[str]:
-    """The calls that differ; those that only one has are among them."""
-    rows = compare(Scenario("program", Path("programs.py"), 1, "", program(plan(seed))), one, other).rows
-    return [row.call for row in rows if not row.equal]
-
-
-def on_kernel(seed: int) -> Run:
-    """What the kernel shows twice running: a single run may hang on when the machine interrupted it."""
-    try:
-        runs = [run("kernel", RealNet, seed) for _ in range(2)]
-        while unequal(seed, runs[-2], runs[-1]):
-            assert len(runs) < MOST_RUNS, "the kernel does not show the same twice running"
-            runs.append(run("kernel", RealNet, seed))
-    except NamespaceRefused as refusal:
-        pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
-    return runs[-1]
+from model.tcp.machine import TCP
+from model.values.results import Done
+from model.waiting.scheduling import THREAD
+from realnet import NamespaceRefused
+from wouldblock.threadwalk.both import Difference, on_model, trial
+from wouldblock.threadwalk.programs import Plan, plan
+from wouldblock.threadwalk.shrinking import Trial, only, shrink
+from wouldblock.threadwalk.walking import walk
 
 
 def both(seed: int) -> None:
-    model, kernel = run("model", SimNet, seed), on_kernel(seed)
-    assert kernel.returned == model.returned
-    assert unequal(seed, model, kernel) == []
+    try:
+        tried = trial(plan(seed), seed)
+    except NamespaceRefused as refusal:
+        pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
+    assert tried.steady, "the kernel does not show the same twice running"
+    assert tried.difference is None
+    assert tried.calls
+    assert tried.fired
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -71,9 +45,70 @@ def test_more_threads_meet_the_same_on_both_arms(seed: int) -> None:
 
 def test_the_same_seed_gives_the_same_run_and_others_give_others() -> None:
     def trace(seed: int, chosen: int) -> list[str]:
-        with SimNet(chosen) as net:
-            program(plan(seed))(net)
-            return [str(attrs.astuple(event)) for event in net.trace.events if event.kind == "call"]
+        run, _ = on_model(plan(seed), chosen)
+        return [str(attrs.astuple(event)) for event in run.calls]
 
     assert trace(4, 1) == trace(4, 1)
     assert len({tuple(trace(4, chosen)) for chosen in range(8)}) > 1
+
+
+def test_arrows_are_counted_until_the_program_ends_itself() -> None:
+    steps: Plan = [[("recv", "server", 10)], [("send", "client", 10)]]
+    _, fired = on_model(steps, 1)
+    times = {arrow.rule.name: count for arrow, count in fired.items() if arrow.machine == THREAD.name}
+    assert times["thread_waits"] == times["thread_is_woken"] + times.get("wait_runs_out", 0)
+    with SimNet() as net:
+        so_far = net.count_arrows()
+        net.socket.socket().close()
+        net.socket.socket().close()
+    assert sorted((arrow.rule.name, times) for arrow, times in so_far().items()) == [
+        ("close_without_connection", 2), ("descriptor_closes", 2), ("tcp_socket_opens", 2),
+    ]  # fmt: skip
+
+
+def test_some_steps_alone() -> None:
+    steps: Plan = [[("get",), ("accept",)], [("receive",)], [("put", 1), ("get",)]]
+    assert only(steps, [(0, 0), (2, 1)]) == [[("get",)], [], [("get",)]]
+
+
+@pytest.mark.parametrize("wanted", [{(1, 0)}, {(0, 1), (2, 0)}])
+def test_what_is_not_needed_goes(wanted: set[tuple[int, int]]) -> None:
+    steps: Plan = [[("put", 1), ("put", 2)], [("put", 3)], [("put", 4), ("put", 5), ("put", 6)]]
+    needed = {steps[number][at] for number, at in wanted}
+    found = Difference("a kind", "", "", "")
+
+    def try_all(trials: list[Trial]) -> list[Difference | None]:
+        return [found if needed <= {step for mine in tried for step in mine} else None for tried, *_ in trials]
+
+    shrunk = shrink(steps, 1, found, try_all)
+    assert shrunk.again
+    assert {step for mine in shrunk.steps for step in mine} == needed
+    assert not shrink(steps, 1, found, lambda trials: [None for _ in trials]).again
+
+
+def walked(**options: Any) -> Any:
+    try:
+        return walk(**options)
+    except NamespaceRefused as refusal:
+        pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
+
+
+def test_a_range_of_programs() -> None:
+    report = walked(seed=50, sequences=4)
+    assert (report.sequences, report.equal, report.differences, report.unsteady) == (4, 4, [], 0)
+    assert report.compared > 40
+    assert {"thread_is_chosen", "thread_waits", "thread_is_woken", "thread_yields"} <= set(report.rules)
+    assert report.arrows["thread:thread_waits:RUNNING>WAITING"] == report.rules["thread_waits"]
+
+
+def test_a_wrong_rule_is_found_and_its_program_made_short() -> None:
+    undo = TCP.replace("send_takes_everything", body=lambda tcb, taken, wanted, flags, host: Done(taken + 1))
+    try:
+        report = walked(seed=50, sequences=2)
+    finally:
+        undo()
+    (kind,) = report.kinds()
+    assert kind == "send: answer"
+    (short,) = [each for each in report.differences if each.again]
+    assert len(short.steps) == 1
+    assert int(short.model) == int(short.kernel) + 1

@@ -1,7 +1,7 @@
 """A range of sequences on both arms, several at once, counted into one report.
 
-A sequence is real time spent waiting, so many run side by side (wouldblock/walks.py). A sequence whose difference is doubtful (both.py) runs again, a few times. One that differs beyond doubt is never run
-again.
+A sequence is real time spent waiting, so many run side by side (wouldblock/walks.py). A sequence whose difference is
+doubtful (both.py) runs again, a few times. One that differs beyond doubt is never run again.
 
 Not here: shrinking what differs (shrinking.py), the screen.
 """

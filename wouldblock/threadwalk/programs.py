@@ -50,7 +50,7 @@ def _step(source: random.Random) -> Step:
     )
 
 
-def program(steps: Plan) -> Callable[[Any], Any]:
+def program(steps: Plan, before_the_end: Callable[[], None] = lambda: None) -> Callable[[Any], Any]:
     """A scenario that runs them. It returns what each thread met, and who waited on what after a while."""
 
     def run(net: Any) -> Any:
@@ -65,6 +65,7 @@ def program(steps: Plan) -> Callable[[Any], Any]:
         net.time.sleep(LOOKS_S)
         waiting = net.waiting()
         met = [list(each) for each in seen]
+        before_the_end()
         doing.shut_everything(6 * len(threads))
         for thread in threads:
             thread.join()
