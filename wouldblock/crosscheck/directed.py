@@ -171,6 +171,13 @@ EPOLLS_IN_EACH_OTHER: list[Operation] = [
     ("add_to", 6, ("epoll", 1), EPOLLIN), ("add_to", 5, ("epoll", 6), EPOLLIN), ("drop", 3),
     ("add_to", 5, ("epoll", 1), EPOLLIN), ("wait", 5, -1), ("wait", 2, -1),
 ]  # fmt: skip
+PATHS_THROUGH_EPOLLS: list[Operation] = [
+    U, ("bind", 1, HOME), *_in_each_other(4), ("add_to", 4, ("of", 1), EPOLLIN), *[("epoll",)] * 11,
+    *[("add_to", n, ("epoll", 1), EPOLLIN | EPOLLET) for n in range(5, 16)], ("sendto", 1, 5, ("of", 1)),
+    ("wait", 14, -1), ("wait", 15, -1), ("delete_from", 5, ("epoll", 1)), ("add_to", 15, ("epoll", 1), EPOLLIN),
+    ("wait", 15, -1),
+]  # fmt: skip
+"""Ten of five epolls each is what a socket may have."""
 TWO_EPOLLS_FOR_ONE_SOCKET: list[Operation] = [
     U, ("bind", 1, HOME), *[("epoll",)] * 4, *[("add_to", n, ("of", 1), EPOLLIN | EPOLLET) for n in (1, 2)],
     ("add_to", 3, ("of", 1), EPOLLIN | EPOLLEXCLUSIVE),
@@ -218,7 +225,7 @@ DIRECTED: tuple[list[Operation], ...] = (
     A_FIN_FINDS_NO_MEMORY, A_FIN_LIES_BEYOND_THE_WINDOW, A_RESET_IS_CHALLENGED, A_SILENT_PEER_IS_ASKED,
     A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM, A_BUFFER_GROWS_WITH_WHAT_IT_HOLDS,
     A_RUN_IS_AS_LONG_AS_A_PACKET, A_LISTENER_HAD_A_PEER, TWO_PROBES_ON_ONE_TICK,
-    A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, TWO_EPOLLS_FOR_ONE_SOCKET,
-    A_DESCRIPTOR_IS_CLOSED_BEFORE_ITS_FILE,
+    A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, PATHS_THROUGH_EPOLLS,
+    TWO_EPOLLS_FOR_ONE_SOCKET, A_DESCRIPTOR_IS_CLOSED_BEFORE_ITS_FILE,
     AN_URGENT_BYTE_IS_LOST, AN_URGENT_BYTE_IS_ANNOUNCED_ONLY, AN_URGENT_BYTE_BREAKS_OFF, URGENT_DATAGRAMS,
 )  # fmt: skip
