@@ -23,7 +23,7 @@ Not here: further hosts, wires.
 from __future__ import annotations
 
 import _socket
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from types import ModuleType
 from typing import Any, NoReturn
 
@@ -34,7 +34,7 @@ from model.trace import Trace
 from .baton import Nap
 from .clock import make_time
 from .controlling import make_fcntl
-from .limits import DescriptorLimit
+from .limits import DescriptorLimit, WatchLimit
 from .namespace import Namespace
 from .page import FreshPage
 from .recorder import HOST, Recorder
@@ -65,8 +65,11 @@ class RealNet:
     and the `trace`.
 
     `settings` are those that are pinned (settings.py): `DEFAULT` has the kernel's own. `descriptor_limit` is how many
-    descriptors the program may have, counted as on the model (limits.py); None leaves the process's own limit. Raises
-    `NamespaceRefused` where the machine does not allow a private network namespace.
+    descriptors the program may have, counted as on the model (limits.py); None leaves the process's own limit.
+    `watch_limit` is how many files all its epolls may watch in all; None leaves the machine's own. For that the machine
+    has a setting of its own as long as the net is entered, which is harmless (`limits.WatchLimit`). Raises
+    `NamespaceRefused` where the machine does not allow a private network namespace, PermissionError where a limit on
+    watches cannot be had, and ValueError for one that cannot be.
     """
 
     socket: ModuleType
@@ -84,9 +87,14 @@ class RealNet:
     """The running kernel's release."""
 
     def __init__(
-        self, seed: int = 0, settings: Settings = PINNED_SETTINGS, descriptor_limit: int | None = None
-    ) -> None:  # fmt: skip
-        self.seed, self.descriptor_limit = seed, descriptor_limit
+        self,
+        seed: int = 0,
+        settings: Settings = PINNED_SETTINGS,
+        descriptor_limit: int | None = None,
+        watch_limit: int | None = None,
+    ) -> None:
+        self.seed, self.descriptor_limit, self.watch_limit = seed, descriptor_limit, watch_limit
+        self._watches = WatchLimit(watch_limit) if watch_limit is not None else nullcontext()
         self._told = settings
         self._stack: ExitStack | None = None
 
@@ -111,6 +119,7 @@ class RealNet:
             self.selectors = fresh("selectors", {"select": self.select})
             self.socket = fresh("socket", {"_socket": make_socket_module(recorder), "selectors": self.selectors})
             adopt(self.socket, recorder)
+            stack.enter_context(self._watches)
             if self.descriptor_limit is not None:
                 stack.enter_context(DescriptorLimit(self.descriptor_limit))
             recorder.start()

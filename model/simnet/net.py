@@ -60,9 +60,8 @@ class SimHost:
     queue: ModuleType
     signal: ModuleType
 
-    def _live_on(self, host: Host, world: World, trace: Trace, guests: Greenlets, descriptor_limit: int) -> None:
+    def _live_on(self, host: Host, world: World, trace: Trace, guests: Greenlets) -> None:
         self._host = host
-        host.numbers.limit = descriptor_limit
         self._kernel = Kernel(host, trace.events, world, guests)
         modules = make_modules(self._kernel)
         self.socket, self.select, self.selectors = modules["socket"], modules["select"], modules["selectors"]
@@ -84,15 +83,26 @@ class SimNet(SimHost):
 
     `seed` decides where the kernel is free (ports, sequence numbers); `profile` is the system that is simulated;
     `descriptor_limit`, at least 3, is one more than the highest descriptor that a host's program may have, which has 0,
-    1 and 2 to begin with (RLIMIT_NOFILE).
+    1 and 2 to begin with (RLIMIT_NOFILE); `watch_limit`, at least 0, is how many files all epolls of a host may watch
+    in all (fs.epoll.max_user_watches), None as many as they like: the kernel's own limit grows with the machine's
+    memory and lies beyond a million. Raises ValueError for a limit that cannot be.
     """
 
     trace: Trace
     world: World
     wire: SimWire
 
-    def __init__(self, seed: int = 0, profile: Profile = LINUX, descriptor_limit: int = MOST) -> None:
-        self.seed, self.profile, self.descriptor_limit = seed, profile, descriptor_limit
+    def __init__(
+        self,
+        seed: int = 0,
+        profile: Profile = LINUX,
+        descriptor_limit: int = MOST,
+        watch_limit: int | None = None,
+    ) -> None:
+        if watch_limit is not None and watch_limit < 0:
+            raise ValueError(f"a limit of {watch_limit} watches: it must be 0 or more")
+        self.seed, self.profile = seed, profile
+        self.descriptor_limit, self.watch_limit = descriptor_limit, watch_limit
         self._hosts: dict[str, SimHost] = {}
         self._entered = False
 
@@ -103,7 +113,7 @@ class SimNet(SimHost):
         self.trace = Trace("model", seed=self.seed, profile=self.profile.name)
         self.world = World(seed=self.seed, profile=self.profile, trace=self.trace)
         self._guests = Greenlets(self.world, Seeded(self.seed), self.trace.events)
-        self._live_on(self.world.host, self.world, self.trace, self._guests, self.descriptor_limit)
+        self._live_on(self._limited(self.world.host), self.world, self.trace, self._guests)
         self._hosts = {self.world.host.name: self}
         self.wire = SimWire(self.world)
         return self
@@ -117,6 +127,10 @@ class SimNet(SimHost):
             self._guests.end_all()
             del self.trace.events[before:]
             self._empty()
+
+    def _limited(self, host: Host) -> Host:
+        host.numbers.limit, host.watch_limit = self.descriptor_limit, self.watch_limit
+        return host
 
     def waiting(self) -> dict[str, str]:
         """Which threads wait, by name, and in which call: ``{"server": "accept() on s1"}``."""
@@ -146,8 +160,8 @@ class SimNet(SimHost):
         found = self._hosts.get(name)
         if found is None:
             found = self._hosts[name] = SimHost()
-            host = self.world.add_host(name)
-            found._live_on(host, self.world, self.trace, self._guests, self.descriptor_limit)
+            host = self._limited(self.world.add_host(name))
+            found._live_on(host, self.world, self.trace, self._guests)
         return found
 
     def __getattr__(self, name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..values.segments import Segment
 from .block import Pending, Tcb, Timer
 from .machine import SYNCHRONIZED, TCP, TcpEvent
-from .output import answer_now, delay_ack, probe_interval_ns, push_pending, start_timer
+from .output import answer_now, delay_ack, probe_interval_ns, push_pending, send_ack, start_timer
 from .windows import acknowledges_quickly, is_half_full, select_window
 
 if TYPE_CHECKING:
@@ -75,11 +75,12 @@ def _may_not_wait(tcb: Tcb, segment: Segment, host: Host) -> bool:
     on=E.SEGMENT_ANSWER, stays=SYNCHRONIZED, when=_may_not_wait, cite="RFC 5681 §4.2; __tcp_ack_snd_check",
 )  # fmt: skip
 def gap_is_told_at_once(tcb: Tcb, segment: Segment, host: Host) -> None:
-    """Something is missing: the sender is told at once, so that it sees three duplicates as soon as possible."""
+    """Something is missing: the sender is told at once, so that it sees three duplicates as soon as possible.
+    That does not wait for the end of a call: so its window is one that what the call made wait still takes room of."""
     if tcb.told_behind != tcb.rcv_nxt:
         tcb.told_behind, tcb.told_at_once = tcb.rcv_nxt, 0
     tcb.told_at_once += 1
-    answer_now(tcb, host)
+    send_ack(tcb, host)
 
 
 @TCP.rule(

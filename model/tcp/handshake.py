@@ -29,7 +29,7 @@ from .machine import DROP, RECOVERY, REQUEST, TCP, RecoveryEvent, RequestEvent, 
 from .output import reset_in_answer, send_ack, send_syn
 from .roundtrip import note_round_trip, note_shortest
 from .timers import modelled_ns
-from .windows import DEFAULT_MSS, bound_mss, first_rcv_mss, initial_window, note_scale, settle_buffers
+from .windows import DEFAULT_MSS, bound_mss, first_rcv_mss, initial_window, note_scale, settle_buffers, use_room
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -223,7 +223,8 @@ def reset_without_ack_is_ignored(tcb: Tcb, segment: Segment, host: Host) -> bool
     cite="RFC 9293 §3.10.7.3, fourth: check the SYN bit",
 )  # fmt: skip
 def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
-    """The peer accepts: the connection is established, and the handshake's third segment goes out."""
+    """The peer accepts: the connection is established, and the handshake's third segment goes out.
+    Behind it a socket that found its buffer full in an earlier life finds room."""
     syn_is_acknowledged(tcb, host)
     tcb.irs = segment.seq
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
@@ -242,6 +243,7 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
         acknowledge_with_data(tcb, host)
     else:
         send_ack(tcb, host)
+        use_room(tcb, host)
     return DROP
 
 

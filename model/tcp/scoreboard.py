@@ -26,6 +26,7 @@ import attrs
 from ..values.segments import Run
 from . import memory, reserve
 from .block import OutBuffer, Recovery, Tcb
+from .roundtrip import US
 from .timestamps import clock, difference
 
 if TYPE_CHECKING:
@@ -198,10 +199,11 @@ def highest_sacked(tcb: Tcb) -> int:
 def _arrived(tcb: Tcb, buffer: OutBuffer, host: Host) -> None:
     """A segment is known to have arrived that was not before: is it the latest of all? (`tcp_rack_advance`)
 
-    If the answer came sooner than any ever did, it is not the retransmission that has arrived, and says nothing.
+    If the answer came sooner than any ever did, it is not the retransmission that has arrived, and says nothing. In
+    virtual time a trip may take none, which counts as the least that could be measured, as it does among the shortest.
     """
     trip_ns = host.now_ns - buffer.clock_ns
-    if (buffer.sent_again or buffer.resent) and trip_ns < (tcb.shortest_us or 0) * 1000:
+    if (buffer.sent_again or buffer.resent) and max(trip_ns // US, 1) < (tcb.shortest_us or 0):
         return
     tcb.newest_is_news, tcb.newest_trip_ns = True, trip_ns
     tcb.newest_arrived = max(tcb.newest_arrived, (buffer.order, buffer.end))

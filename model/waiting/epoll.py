@@ -18,8 +18,9 @@ A file is known by its number and the descriptor that it was registered with. So
 of its descriptors, and is reported under each; and if one of them is closed, the file goes on being reported under a
 number that means nothing any more, or another file, which may be registered beside it. Nobody can name the old item
 then. Only when the last descriptor of a file is closed it is forgotten. An epoll is itself a file: it can be polled,
-and be watched by another epoll; a wake-up passes on to whoever watches it. Chains of more than five epolls and rings
-are refused.
+and be watched by another epoll; a wake-up passes on to whoever watches it. Rings, chains of more than five epolls and
+too many paths from one file up to epolls are refused (nesting.py), and so is more than the number of items that a user
+may have in all (fs.epoll.max_user_watches, `Host.watch_limit`).
 
 Of several items of one file the one that was registered last is woken first, those with EPOLLEXCLUSIVE behind all
 others, in the order in which they were registered. Exclusive means that one *sleeper* is enough: a wake-up goes along
@@ -33,8 +34,7 @@ anything in the ready list, be it because it had few places or because a level i
 Here each file that an epoll watches is an item, and each item a machine (interest.py).
 
 Not here: what arrives while a wait reports (nothing can, on one processor); files that cannot be polled and are refused
-with EPERM (there are sockets and epolls only); suspending the machine (EPOLLWAKEUP is taken and does nothing); limits
-on the number of watches, and on the number of paths through epolls to one file.
+with EPERM (there are sockets and epolls only); suspending the machine (EPOLLWAKEUP is taken and does nothing).
 """
 
 from __future__ import annotations
@@ -61,15 +61,13 @@ from ..values.constants import (
     EPOLLWAKEUP,
 )
 from ..values.results import OK, Answer, Fail
-from . import sleeping
+from . import nesting, sleeping
 from .interest import EPOLL, Epoll, Interest, InterestEvent, Item, Wish
 from .readiness import note_full, readiness
 
 if TYPE_CHECKING:
     from ..world.host import Host
 
-MOST_LINKS = 4
-"""Most links in a chain of epolls (EP_MAX_NESTS)."""
 _UNASKED = EPOLLERR | EPOLLHUP
 _PASSED_ON = EPOLLIN
 """What a wake-up that an epoll passes on is about."""
@@ -219,23 +217,10 @@ def _enter(item: Item, wish: Wish, host: Host) -> None:
     row.insert(len(row) if item.events & EPOLLEXCLUSIVE else 0, item)
 
 
-def _inner(epoll: Epoll, host: Host) -> list[Epoll]:
-    """The epolls that an epoll watches."""
-    return [host.instances[item.number] for item in epoll.items.values() if item.number in host.instances]
-
-
-def _links_below(epoll: Epoll, host: Host) -> int:
-    """How many links the longest chain of epolls has that hang in this one."""
-    return max((1 + _links_below(each, host) for each in _inner(epoll, host)), default=0)
-
-
-def _links_above(epoll: Epoll, host: Host) -> int:
-    owners = (host.instances[item.owner] for item in host.watchers.get(epoll.number, ()))
-    return max((1 + _links_above(each, host) for each in owners), default=0)
-
-
-def _reaches(start: Epoll, goal: Epoll, host: Host) -> bool:
-    return any(each is goal or _reaches(each, goal, host) for each in _inner(start, host))
+def _watches_are_used_up(item: Item, wish: Wish, host: Host) -> bool:
+    """Whether the user has as many as allowed. They are counted where they are limited, so that nobody else pays."""
+    most = host.watch_limit
+    return most is not None and sum(len(each.items) for each in host.instances.values()) >= most
 
 
 # ---------------------------------------------------------------- epoll_ctl
@@ -277,8 +262,7 @@ def exclusive_takes_few_bits(item: Item, wish: Wish, host: Host) -> Answer:
 
 
 def _makes_ring(item: Item, wish: Wish, host: Host) -> bool:
-    nests = wish.operation == EPOLL_CTL_ADD and isinstance(wish.file, Epoll)
-    return nests and isinstance(wish.file, Epoll) and _reaches(wish.file, wish.epoll, host)
+    return wish.operation == EPOLL_CTL_ADD and nesting.makes_ring(wish, host)
 
 
 @EPOLL.rule(on=E.CHECK, stays=(_OFF,), when=_makes_ring, cite="epoll_ctl(2), ELOOP; ep_loop_check")
@@ -288,9 +272,7 @@ def ring_of_epolls_is_refused(item: Item, wish: Wish, host: Host) -> Answer:
 
 
 def _makes_long_chain(item: Item, wish: Wish, host: Host) -> bool:
-    if wish.operation != EPOLL_CTL_ADD or not isinstance(wish.file, Epoll):
-        return False
-    return _links_below(wish.file, host) + 1 + _links_above(wish.epoll, host) > MOST_LINKS
+    return wish.operation == EPOLL_CTL_ADD and nesting.makes_long_chain(wish, host)
 
 
 @EPOLL.rule(
@@ -311,6 +293,24 @@ def epoll_ctl_of_another_kind(item: Item, wish: Wish, host: Host) -> Answer:
 def file_is_watched_already(item: Item, wish: Wish, host: Host) -> Answer:
     """It is registered under this descriptor: EEXIST."""
     return Fail(errno.EEXIST)
+
+
+@EPOLL.rule(
+    on=E.ADD, stays=(_OFF,), when=_watches_are_used_up, cite="epoll_ctl(2), ENOSPC; ep_alloc_epitem",
+    unconfirmed="the random check leaves the limit of the machine alone; tests/waiting/test_nesting.py, on both arms",
+)  # fmt: skip
+def watches_are_used_up(item: Item, wish: Wish, host: Host) -> Answer:
+    """The user's epolls watch as many files as they may in all: ENOSPC."""
+    return Fail(errno.ENOSPC)
+
+
+@EPOLL.rule(
+    on=E.ADD, stays=(_OFF,), when=lambda item, wish, host: nesting.makes_many_paths(wish, host),
+    cite="epoll_ctl(2), EINVAL; reverse_path_check",
+)  # fmt: skip
+def paths_through_epolls_are_too_many(item: Item, wish: Wish, host: Host) -> Answer:
+    """A file's wake-up would climb along too many paths of one length: EINVAL. How many may be is `MOST_PATHS`."""
+    return Fail(errno.EINVAL)
 
 
 def _is_ready(item: Item, wish: Wish, host: Host) -> bool:

@@ -107,6 +107,8 @@ class Host:
     instances: dict[int, Epoll] = attrs.Factory(dict)
     """Epolls by what they are numbered with as files, however many descriptors each has."""
     numbers: Numbers = attrs.Factory(Numbers)
+    watch_limit: int | None = None
+    """How many files all epolls may watch in all (fs.epoll.max_user_watches); None: as many as they like."""
     watchers: dict[int, list[Item]] = attrs.Factory(dict)
     """Endpoint or epoll → those that watch it, in the order in which they are woken."""
     sleepers: sleeping.Queues = attrs.Factory(dict)

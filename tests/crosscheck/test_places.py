@@ -14,6 +14,7 @@ from model.values.constants import (
     EPOLLIN,
     EPOLLOUT,
     IPPROTO_TCP,
+    SHUT_RDWR,
     SO_RCVBUF,
     SO_SNDBUF,
     SOL_SOCKET,
@@ -200,6 +201,17 @@ def test_what_waits_behind_a_gap_makes_way_for_what_fills_it(
     assert [len(step.kernel) for step in steps[-2:-1]] == [10_000]
     seen = steps[-1].kernel_seen[2]
     assert (seen.fionread, seen.drops) == (left, drops)
+
+
+def test_a_full_buffer_of_an_earlier_life_is_forgotten_when_the_next_begins(place: TwoHosts) -> None:
+    """The peer resets a connection whose buffer was found full; on the next one that is no reason to let it grow."""
+    steps = both(
+        place,
+        [*CONNECTED, ("shutdown", 3, SHUT_RDWR), ("send", 2, 151_864), ("connect", 2, ("of", 1)),
+         ("connect", 2, ("of", 1)), ("send", 2, 39_651)],
+    )  # fmt: skip
+    assert [step.kernel for step in steps[-3:]] == ["EPIPE", "EINPROGRESS", 39_651]
+    assert len({step.kernel_seen[1].sndbuf for step in steps[-4:]}) == 1
 
 
 def test_what_the_kernel_repeats_the_model_shows(place: TwoHosts) -> None:

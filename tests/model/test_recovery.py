@@ -45,8 +45,8 @@ class Kept(list[Arrow]):
 class Sender:
     """The sending end on "lo", its peer on "b", and the recovery rules that fired on this side so far."""
 
-    def __init__(self, judge: Judge, data: bytes = b"", algorithm: str = "reno") -> None:
-        self.pair = Pair((data, b""), judge, delay_ns=ONE_WAY_NS)
+    def __init__(self, judge: Judge, data: bytes = b"", algorithm: str = "reno", delay_ns: int = ONE_WAY_NS) -> None:
+        self.pair = Pair((data, b""), judge, delay_ns=delay_ns)
         self.host, self.fd = self.pair.near.host, self.pair.near.fd
         self.trail = self.host.trail = Kept()
         end = self.host.descriptors[self.fd]
@@ -192,6 +192,18 @@ def test_a_lost_retransmission_is_sent_again() -> None:
     run = Run(judge)
     assert "everything_is_sent_again" not in run.rules
     assert run.tcb.resent == 2
+
+
+def test_a_retransmission_that_arrives_in_no_time_has_arrived() -> None:
+    """RFC 8985 §6.2, step 2, does not believe a trip that is shorter than any. In virtual time none is shorter than
+    none: so what was sent before the retransmission is lost, and is sent again without any timer.
+    """
+    sender = Sender(these((FIRST_DATA, FIRST_DATA + 2), DROP), delay_ns=0)
+    sender.wait(0.1)
+    sender.host.call("send", sender.fd, bytes(3 * 1448))
+    sender.wait(0)
+    assert (sender.tcb.resent, sender.tcb.in_flight) == (2, 0)
+    assert sender.rules == ["loss_shows", "recovery_is_over"]
 
 
 @pytest.mark.parametrize("loses", [only(FIRST_DATA + 1, DROP), these((FIRST_DATA + 1, FIRST_DATA + 3), DROP)])

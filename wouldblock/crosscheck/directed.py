@@ -156,6 +156,11 @@ TWO_PROBES_ON_ONE_TICK: list[Operation] = [
     ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 1000), ("send", 3, 300_000), ("sendmore", 2, 43_936), ("pause", 250),
 ]  # fmt: skip
 """Both leave before either arrives."""
+A_GAP_IS_TOLD_DURING_A_CALL: list[Operation] = [
+    *CONNECTED, ("send", 3, 65_483), ("send", 2, 1), ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 4608),
+    ("send", 3, 300_000), ("setsockopt", 2, SOL_SOCKET, SO_RCVBUF, 200_000), ("recv", 2, 1),
+]  # fmt: skip
+"""A reader that makes room hears at once of what lies behind what was dropped."""
 
 
 def _in_each_other(most: int) -> list[Operation]:
@@ -171,6 +176,13 @@ EPOLLS_IN_EACH_OTHER: list[Operation] = [
     ("add_to", 6, ("epoll", 1), EPOLLIN), ("add_to", 5, ("epoll", 6), EPOLLIN), ("drop", 3),
     ("add_to", 5, ("epoll", 1), EPOLLIN), ("wait", 5, -1), ("wait", 2, -1),
 ]  # fmt: skip
+PATHS_THROUGH_EPOLLS: list[Operation] = [
+    U, ("bind", 1, HOME), *_in_each_other(4), ("add_to", 4, ("of", 1), EPOLLIN), *[("epoll",)] * 11,
+    *[("add_to", n, ("epoll", 1), EPOLLIN | EPOLLET) for n in range(5, 16)], ("sendto", 1, 5, ("of", 1)),
+    ("wait", 14, -1), ("wait", 15, -1), ("delete_from", 5, ("epoll", 1)), ("add_to", 15, ("epoll", 1), EPOLLIN),
+    ("wait", 15, -1),
+]  # fmt: skip
+"""Ten of five epolls each is what a socket may have."""
 TWO_EPOLLS_FOR_ONE_SOCKET: list[Operation] = [
     U, ("bind", 1, HOME), *[("epoll",)] * 4, *[("add_to", n, ("of", 1), EPOLLIN | EPOLLET) for n in (1, 2)],
     ("add_to", 3, ("of", 1), EPOLLIN | EPOLLEXCLUSIVE),
@@ -217,8 +229,8 @@ DIRECTED: tuple[list[Operation], ...] = (
     RESTARTED_WHILE_RESTING, A_REST_ENDS_BY_A_SYN, A_REST_ENDS_BY_A_RESET, BOTH_CLOSE_AT_ONCE,
     A_FIN_FINDS_NO_MEMORY, A_FIN_LIES_BEYOND_THE_WINDOW, A_RESET_IS_CHALLENGED, A_SILENT_PEER_IS_ASKED,
     A_READER_RUNS_OUT_OF_MEMORY, A_FIN_WAITS_FOR_ROOM, A_BUFFER_GROWS_WITH_WHAT_IT_HOLDS,
-    A_RUN_IS_AS_LONG_AS_A_PACKET, A_LISTENER_HAD_A_PEER, TWO_PROBES_ON_ONE_TICK,
-    A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, TWO_EPOLLS_FOR_ONE_SOCKET,
-    A_DESCRIPTOR_IS_CLOSED_BEFORE_ITS_FILE,
+    A_RUN_IS_AS_LONG_AS_A_PACKET, A_LISTENER_HAD_A_PEER, TWO_PROBES_ON_ONE_TICK, A_GAP_IS_TOLD_DURING_A_CALL,
+    A_CLOSED_WINDOW_IS_PROBED, A_SYN_IS_SENT_AGAIN, EPOLLS_IN_EACH_OTHER, PATHS_THROUGH_EPOLLS,
+    TWO_EPOLLS_FOR_ONE_SOCKET, A_DESCRIPTOR_IS_CLOSED_BEFORE_ITS_FILE,
     AN_URGENT_BYTE_IS_LOST, AN_URGENT_BYTE_IS_ANNOUNCED_ONLY, AN_URGENT_BYTE_BREAKS_OFF, URGENT_DATAGRAMS,
 )  # fmt: skip
