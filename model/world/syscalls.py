@@ -302,6 +302,9 @@ def shutdown(host: Host, fd: int, how: int) -> Answer:
     end = host.descriptors.get(fd)
     if end is None:
         return _closed(host, fd)
+    refused: Answer | None = SOCKET.offer(host.trail, LifeEvent.DIRECTION, end, how, host)
+    if refused is not None:
+        return refused
     if not isinstance(end, Tcb):
         answer: Answer = UDP.fire(host.trail, UdpEvent.SHUTDOWN, end, how, host)
         host.wake(end, WAKES_ALL)
