@@ -20,6 +20,7 @@ from __future__ import annotations
 import _socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from operator import index
 from types import ModuleType
 from typing import Any, ClassVar, NoReturn
@@ -31,6 +32,8 @@ from .recorder import Recorder, no_arguments
 
 _NAMES = {"": "0.0.0.0", "<broadcast>": "255.255.255.255", "localhost": "127.0.0.1"}
 _EINPROGRESS, _EAGAIN = 115, 11
+_CLOSED = _socket.socket()
+_CLOSED.close()
 Address = Any
 """A socket address in Python's form: a pair for IPv4, other things for other families."""
 
@@ -103,6 +106,8 @@ class RecordingSocket(_socket.socket):
 
     def sendall(self, *args: Any) -> None:
         """Each send(2) that it takes is a line of its own. As in the original, a timeout is for the whole."""
+        with suppress(OSError):
+            _CLOSED.sendall(*args)  # complains of wrong arguments, and otherwise that it is closed
         data, flags = _data_and_flags(*args)
         timeout = super().gettimeout()
         deadline = time.monotonic() + timeout if timeout else None
@@ -269,7 +274,7 @@ def _address(address: Address, /) -> tuple[Address]:
 
 
 def _data_and_flags(data: Any, flags: int = 0, /) -> tuple[bytes, int]:
-    return bytes(memoryview(data)), int(flags)
+    return bytes(memoryview(data)), index(flags)
 
 
 def _data_flags_and_address(data: Any, *flags_and_address: Any) -> tuple[bytes, int, Address]:

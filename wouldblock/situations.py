@@ -3,6 +3,9 @@
 A situation is a function of the net that returns the socket it is about. Its documentation says what it is, in the
 words of the table (readiness.py).
 
+What a call sends on loopback has arrived when it returns. Only the acknowledgement of a FIN comes later: with a tick of
+the kernel's, for which `_settle` waits.
+
 Not here: IPv6 (not modelled).
 """
 
@@ -25,6 +28,10 @@ def situation(function: Situation) -> Situation:
     return function
 
 
+def _settle(net: Any) -> None:
+    net.time.sleep(0.006)
+
+
 def _stream(net: Any) -> Any:
     sock = net.socket.socket()
     sock.setblocking(False)
@@ -40,21 +47,26 @@ def _listening(net: Any, backlog: int = 5) -> Any:
 
 
 def _connected(net: Any) -> tuple[Any, Any]:
-    """A client and the server's end, with nothing under way."""
+    """A client and the server's end, with nothing under way; the client knows that it is connected."""
+    client, server = _connected_unknowing(net)
+    client.connect_ex(HERE)
+    return client, server
+
+
+def _connected_unknowing(net: Any) -> tuple[Any, Any]:
+    """The same, where connect() was called once and said EINPROGRESS."""
     with contextlib.closing(_listening(net)) as listener:
         client = _stream(net)
         client.connect_ex(HERE)
         server, _ = listener.accept()
         server.setblocking(False)
-    net.time.sleep(0.05)
     return client, server
 
 
-def _fill(sock: Any, net: Any) -> None:
+def _fill(sock: Any) -> None:
     with contextlib.suppress(BlockingIOError):
         while True:
             sock.send(bytes(65_536))
-    net.time.sleep(0.02)
 
 
 # ---------------------------------------------------------------- streams
@@ -93,7 +105,7 @@ def listening(net: Any) -> Any:
 def listening_with_child(net: Any) -> Any:
     """listening, a connection waits"""
     sock = _listening(net)
-    _keep(_stream(net)).connect_ex(HERE)
+    keep(_stream(net)).connect_ex(HERE)
     return sock
 
 
@@ -110,7 +122,7 @@ def listening_with_reset_child(net: Any) -> Any:
 
 @situation
 def listener_shut(net: Any) -> Any:
-    """a listener that was shut for reading"""
+    """listening, then shut for reading"""
     sock = _listening(net)
     sock.shutdown(net.socket.SHUT_RD)
     return sock
@@ -119,9 +131,9 @@ def listener_shut(net: Any) -> Any:
 @situation
 def connecting(net: Any) -> Any:
     """connecting, the SYN is not answered"""
-    _keep(_listening(net, 0))
+    keep(_listening(net, 0))
     for _ in range(2):
-        sock = _keep(_stream(net))
+        sock = keep(_stream(net))
         sock.connect_ex(HERE)
     return sock
 
@@ -143,10 +155,26 @@ def refused_and_read(net: Any) -> Any:
 
 
 @situation
+def refused_and_asked(net: Any) -> Any:
+    """refused, and connect() has said so when called again"""
+    sock = refused(net)
+    sock.connect_ex(NOBODY)
+    return sock
+
+
+@situation
+def connected_unknowing(net: Any) -> Any:
+    """connected, connect() not called again since EINPROGRESS"""
+    client, server = _connected_unknowing(net)
+    keep(server)
+    return client
+
+
+@situation
 def connected(net: Any) -> Any:
     """connected"""
     client, server = _connected(net)
-    _keep(server)
+    keep(server)
     return client
 
 
@@ -154,7 +182,7 @@ def connected(net: Any) -> Any:
 def bytes_wait(net: Any) -> Any:
     """connected, bytes wait to be read"""
     client, server = _connected(net)
-    _keep(server).send(b"x")
+    keep(server).send(b"x")
     return client
 
 
@@ -163,7 +191,7 @@ def below_low_water(net: Any) -> Any:
     """connected, fewer bytes wait than SO_RCVLOWAT"""
     client, server = _connected(net)
     client.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_RCVLOWAT, 10)
-    _keep(server).send(b"x")
+    keep(server).send(b"x")
     return client
 
 
@@ -171,29 +199,28 @@ def below_low_water(net: Any) -> Any:
 def full(net: Any) -> Any:
     """connected, the send buffer is full"""
     client, server = _connected(net)
-    _keep(server)
-    _fill(client, net)
+    keep(server)
+    _fill(client)
     return client
 
 
 @situation
 def little_room(net: Any) -> Any:
-    """connected, was full, and less than a third is free again"""
+    """connected, the send buffer was full, less than a third is free again"""
     client, server = _connected(net)
-    _fill(client, net)
-    _keep(server).recv(100_000)
-    net.time.sleep(0.01)
+    _fill(client)
+    keep(server).recv(100_000)
     return client
 
 
 @situation
 def much_room(net: Any) -> Any:
-    """connected, was full, and the peer has read most"""
+    """connected, the send buffer was full, the peer has read most"""
     client, server = _connected(net)
-    _fill(client, net)
-    _keep(server)
-    for _ in range(60):
-        with contextlib.suppress(BlockingIOError):
+    _fill(client)
+    keep(server)
+    with contextlib.suppress(BlockingIOError):
+        while True:
             server.recv(1_000_000)
     return client
 
@@ -202,9 +229,9 @@ def much_room(net: Any) -> Any:
 def shut_for_writing(net: Any) -> Any:
     """connected, shut for writing"""
     client, server = _connected(net)
-    _keep(server)
+    keep(server)
     client.shutdown(net.socket.SHUT_WR)
-    net.time.sleep(0.05)
+    _settle(net)
     return client
 
 
@@ -212,7 +239,7 @@ def shut_for_writing(net: Any) -> Any:
 def shut_for_reading(net: Any) -> Any:
     """connected, shut for reading"""
     client, server = _connected(net)
-    _keep(server)
+    keep(server)
     client.shutdown(net.socket.SHUT_RD)
     return client
 
@@ -221,9 +248,9 @@ def shut_for_reading(net: Any) -> Any:
 def shut_for_both(net: Any) -> Any:
     """connected, shut for both"""
     client, server = _connected(net)
-    _keep(server)
+    keep(server)
     client.shutdown(net.socket.SHUT_RDWR)
-    net.time.sleep(0.05)
+    _settle(net)
     return client
 
 
@@ -257,8 +284,7 @@ def urgent_byte_in_line(net: Any) -> Any:
 
 def _urgent(net: Any, data: bytes) -> Any:
     client, server = _connected(net)
-    _keep(server).send(data, net.socket.MSG_OOB)
-    net.time.sleep(0.05)
+    keep(server).send(data, net.socket.MSG_OOB)
     return client
 
 
@@ -266,32 +292,43 @@ def _urgent(net: Any, data: bytes) -> Any:
 def peer_shut(net: Any) -> Any:
     """connected, the peer has shut for writing"""
     client, server = _connected(net)
-    _keep(server).shutdown(net.socket.SHUT_WR)
-    net.time.sleep(0.05)
+    keep(server).shutdown(net.socket.SHUT_WR)
+    _settle(net)
     return client
 
 
 @situation
 def peer_closed(net: Any) -> Any:
-    """the peer has closed, after everything was read"""
+    """connected, the peer has closed, everything was read"""
     client, server = _connected(net)
     server.close()
-    net.time.sleep(0.05)
+    _settle(net)
     return client
 
 
 @situation
 def both_shut(net: Any) -> Any:
-    """both have shut for writing"""
+    """connected, both have shut for writing"""
     client = peer_shut(net)
     client.shutdown(net.socket.SHUT_WR)
-    net.time.sleep(0.05)
+    _settle(net)
+    return client
+
+
+@situation
+def peer_closed_after_us(net: Any) -> Any:
+    """connected, shut for writing, and the peer has closed since (TIME-WAIT)"""
+    client, server = _connected(net)
+    client.shutdown(net.socket.SHUT_WR)
+    _settle(net)
+    server.close()
+    _settle(net)
     return client
 
 
 @situation
 def reset(net: Any) -> Any:
-    """reset: the peer closed with bytes unread"""
+    """reset, the peer closed with bytes unread"""
     client, server = _connected(net)
     client.send(b"x")
     server.close()
@@ -340,6 +377,24 @@ def _datagrams(net: Any) -> Any:
 def udp_fresh(net: Any) -> Any:
     """UDP, made by socket()"""
     return _datagrams(net)
+
+
+@situation
+def udp_bound(net: Any) -> Any:
+    """UDP, bound"""
+    sock = _datagrams(net)
+    sock.bind(HERE)
+    return sock
+
+
+@situation
+def udp_connected(net: Any) -> Any:
+    """UDP, connected"""
+    peer = keep(_datagrams(net))
+    peer.bind(HERE)
+    sock = _datagrams(net)
+    sock.connect(HERE)
+    return sock
 
 
 @situation
@@ -436,6 +491,15 @@ def udp_shut_for_reading(net: Any) -> Any:
 
 
 @situation
+def udp_shut_for_writing(net: Any) -> Any:
+    """UDP, connected, shut for writing"""
+    sock = _datagrams(net)
+    sock.connect(NOBODY)
+    sock.shutdown(net.socket.SHUT_WR)
+    return sock
+
+
+@situation
 def udp_shut_for_both(net: Any) -> Any:
     """UDP, connected, shut for both"""
     sock = _datagrams(net)
@@ -448,7 +512,7 @@ def udp_shut_for_both(net: Any) -> Any:
 def closed(net: Any) -> Any:
     """closed: a descriptor that nothing is behind"""
     sock = _stream(net)
-    _keep(sock)
+    keep(sock)
     number = sock.fileno()
     sock.close()
     return number
@@ -457,7 +521,7 @@ def closed(net: Any) -> Any:
 _kept: list[Any] = []
 
 
-def _keep(sock: Any) -> Any:
+def keep(sock: Any) -> Any:
     """Not to be closed before the socket was looked at."""
     _kept.append(sock)
     return sock

@@ -23,15 +23,11 @@ FOREVER = -1
 def c_int(value: Any) -> int:
     """A C `int` (getargs code "i")."""
     number = index(value)
-    if -INT_MAX <= number <= INT_MAX:
+    if -INT_MAX - 1 <= number <= INT_MAX:
         return number
     if not -LONG_MAX - 1 <= number <= LONG_MAX:
         raise OverflowError("Python int too large to convert to C long")
-    if number > INT_MAX:
-        raise OverflowError("signed integer is greater than maximum")
-    if number < -INT_MAX - 1:
-        raise OverflowError("signed integer is less than minimum")
-    return number
+    raise OverflowError(f"signed integer is {'greater than maximum' if number > 0 else 'less than minimum'}")
 
 
 def exact_c_int(value: Any) -> int:
@@ -50,12 +46,14 @@ def c_ssize_t(value: Any) -> int:
     return number
 
 
-def buffer_size(value: Any, call: str) -> int:
-    """How many bytes the call named `call` shall receive; ValueError if negative."""
-    size = c_ssize_t(value)
-    if size < 0:
+def size_and_flags(size: Any, flags: Any, call: str) -> tuple[int, int]:
+    """How many bytes the call named `call` shall receive, and its flags; ValueError if the size is negative, which is
+    looked at when both are numbers.
+    """
+    wanted, bits = c_ssize_t(size), c_int(flags)
+    if wanted < 0:
         raise ValueError(f"negative buffersize in {call}")
-    return size
+    return wanted, bits
 
 
 def as_bytes(data: Any) -> bytes:
@@ -74,6 +72,11 @@ def bytes_view(data: Any) -> memoryview:
     return view
 
 
+def type_name(value: Any) -> str:
+    """What a complaint about an argument calls its type (Python/getargs.c, converterr)."""
+    return "None" if value is None else type(value).__name__
+
+
 def writable_view(buffer: Any, call: str) -> memoryview:
     """A view of a buffer that may be written, as bytes (getargs code "w*"), for the call named `call`."""
     try:
@@ -81,7 +84,7 @@ def writable_view(buffer: Any, call: str) -> memoryview:
     except TypeError:
         view = memoryview(b"")
     if view.readonly or not view.c_contiguous:
-        raise TypeError(f"{call}() argument 1 must be read-write bytes-like object, not {type(buffer).__name__}")
+        raise TypeError(f"{call}() argument 1 must be read-write bytes-like object, not {type_name(buffer)}")
     return view.cast("B") if view.nbytes else memoryview(bytearray())
 
 

@@ -31,7 +31,17 @@ import attrs
 from ..choices import Seeded
 from ..sockets.numbers import Numbers
 from ..trace import CallEvent, Event
-from ..values.constants import F_GETFD, MSG_DONTWAIT, POLL_ALWAYS, POLLERR, POLLIN, SO_TYPE, SOCK_DGRAM, SOL_SOCKET
+from ..values.constants import (
+    F_GETFD,
+    MSG_DONTWAIT,
+    MSG_PEEK,
+    POLL_ALWAYS,
+    POLLERR,
+    POLLIN,
+    SO_TYPE,
+    SOCK_DGRAM,
+    SOL_SOCKET,
+)
 from ..values.observation import Observation
 from ..values.results import Answer, Block, Done, Fail
 from ..waiting import sleeping
@@ -42,6 +52,7 @@ from .greenlets import Clock, Greenlets
 
 _EINTR, _EAGAIN = 4, 11
 _SENDS = ("connect", "send", "sendto", "sendmsg")
+_RECEIVES = ("recv", "recvfrom", "recvmsg")
 _ROOM = "room in the send buffer"
 BUSY_CALLS = 20_000
 """So often may calls say that there is nothing to do yet, one behind the other, while no virtual time passes."""
@@ -56,6 +67,9 @@ class Host(Protocol):
     def call(self, name: str, /, *args: Any) -> Answer: ...
     def keep(self, fd: int, /) -> int: ...
     def is_nonblocking(self, fd: int, /) -> bool: ...
+    def has_error(self, fd: int, /) -> bool: ...
+    def low_water(self, fd: int, wanted: int, flags: int, /) -> int: ...
+    def follows_nothing(self, fd: int, /) -> bool: ...
     def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None: ...
     def seen(self) -> tuple[tuple[str, Observation], ...]: ...
     def beds(self, fds: Iterable[int], /) -> sleeping.Beds: ...
@@ -409,6 +423,8 @@ class Kernel:
         shows one call, with the rules of all attempts. A connect that a signal has interrupted answers EINTR, and goes
         on behind that.
         """
+        if call in _RECEIVES and self.host.low_water(fd, *args[:2]) != 1:
+            return self._until_received(blocked, call, fd, *args)
         line = self.take_out()
         answer: Answer = blocked
 
@@ -421,7 +437,7 @@ class Kernel:
                 return False
             return True
 
-        datagrams = call not in ("accept", *_SENDS) and self._is_datagram(fd)
+        datagrams = call in _RECEIVES and self._is_datagram(fd)
         while True:
             with self._hold(fd) as hold, self._number_for(call) as number:
                 if attempt():
@@ -470,8 +486,8 @@ class Kernel:
     def until_sent(self, call: str, fd: int, data: bytes, flags: int, *address: Any) -> Answer:
         """A blocking send: it returns when all bytes are taken, in as many portions as it needs (tcp_sendmsg_locked).
 
-        Portions are sent with MSG_DONTWAIT, since a `Block` would not say how many bytes had been taken before it. The
-        trace shows one call.
+        Portions are sent with MSG_DONTWAIT, since a `Block` would not say how many bytes had been taken before it. An
+        error that comes behind some of them ends it, and is left for the next call. The trace shows one call.
         """
         taken = 0
         line: CallEvent | None = None
@@ -489,7 +505,7 @@ class Kernel:
                 if isinstance(answer, Done):
                     taken += answer.value
                 full = isinstance(answer, Fail) and answer.errno == _EAGAIN
-                over = not full and (not isinstance(answer, Done) or taken >= len(data))
+                over = not full and (not isinstance(answer, Done) or taken >= len(data) or self.host.has_error(hold.fd))
                 shown = Block(_ROOM) if full else Done(taken) if taken else answer
                 self.amend(line.rules if line is not None else (), args=(data, flags, *address), answer=shown)
                 if over:
@@ -513,6 +529,69 @@ class Kernel:
                         _on(call, line), attempt, [fd], reason=_ROOM, until_ns=until_ns, line=line, judge=judge
                     ):  # fmt: skip
                         self.put(line, answered(Done(taken) if taken else Fail(_EAGAIN)))
+                    break
+            self.guests.handle()
+        self.guests.handle()
+        return shown
+
+    def _until_received(self, blocked: Block, call: str, fd: int, wanted: int, flags: int, *room: int) -> Answer:
+        """A recv of a stream that waits for more than one byte, or for none (model/tcp/reading.py).
+
+        It takes what there is in portions, with MSG_DONTWAIT; MSG_PEEK looks at all of it each time. The trace shows
+        one call.
+        """
+        least, peeks = self.host.low_water(fd, wanted, flags), bool(flags & MSG_PEEK)
+        line = self.take_out()
+        taken = b""
+        nothing = Done({"recv": b"", "recvfrom": (b"", None), "recvmsg": (b"", [], 0, None)}[call])
+        shown: Answer = Fail(blocked.errno) if wanted else nothing
+        woken = False
+
+        def attempt() -> bool:
+            while not ((woken and not wanted) or (taken and self.host.follows_nothing(hold.fd))):
+                before = len(taken)
+                if not portion():
+                    return True
+                if len(taken) == before:
+                    return False
+            self.put(line, shown)
+            return True
+
+        def portion() -> bool:
+            """Take what there is; whether it has to go on."""
+            nonlocal taken, line, shown
+            size = wanted if peeks else wanted - len(taken)
+            answer = self.call(call, hold.fd, size, flags | MSG_DONTWAIT, *room)
+            if isinstance(answer, Done):
+                data = answer.value if call == "recv" else answer.value[0]
+                taken = data if peeks else taken + data
+                shown = Done(taken if call == "recv" else (taken, *answer.value[1:]))
+                goes_on = 0 < len(taken) < least
+            else:
+                assert isinstance(answer, Fail)
+                goes_on = answer.errno == _EAGAIN
+                shown = shown if goes_on else answer
+            self.amend(line.rules if line is not None else (), args=(wanted, flags, *room), answer=shown)
+            if goes_on:
+                line = self.take_out()
+            return goes_on
+
+        while True:
+            with self._hold(fd) as hold:
+                if attempt():
+                    break
+                until_ns = self.host.gives_up_ns(fd, sends=False)
+                as_ever = self._judge(call, hold, until_ns)
+
+                def judge(restarts: bool, again: bool, as_ever: Judge = as_ever) -> Broken:
+                    return self._over(line, shown) if taken or not wanted else as_ever(restarts, again)
+
+                woken = True
+                with suppress(Interrupted):
+                    if not self.wait_for(
+                        _on(call, line), attempt, [fd], reason=blocked.on, until_ns=until_ns, line=line, judge=judge
+                    ):  # fmt: skip
+                        self.put(line, shown)
                     break
             self.guests.handle()
         self.guests.handle()

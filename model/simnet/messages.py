@@ -14,7 +14,7 @@ from typing import Any
 
 from ..sockets.options import NotModelled
 from ..values.messages import HEADER, Ancillary, space
-from .arguments import INT_MAX, as_bytes, c_int, c_ssize_t
+from .arguments import INT_MAX, as_bytes, c_int, c_ssize_t, type_name
 
 _MOST_BUFFERS = 1024
 
@@ -51,7 +51,7 @@ def items(given: Any) -> list[Ancillary]:
 def _item(given: Any) -> Ancillary:
     where = "[sendmsg() ancillary data items]() argument must be"
     if not hasattr(given, "__len__") or not hasattr(given, "__getitem__") or isinstance(given, dict):
-        raise TypeError(f"{where} 3-item sequence, not {_name(given)}")
+        raise TypeError(f"{where} 3-item sequence, not {type_name(given)}")
     if len(given) != 3:
         raise TypeError(f"{where} sequence of length 3, not {len(given)}")
     return c_int(given[0]), c_int(given[1]), as_bytes(given[2])
@@ -93,10 +93,6 @@ def _each(given: Any, complaint: str) -> list[Any]:
     except TypeError:
         raise TypeError(complaint) from None
     return list(iterator)
-
-
-def _name(given: Any) -> str:
-    return "None" if given is None else type(given).__name__
 
 
 def _check_number(buffers: list[Any]) -> None:

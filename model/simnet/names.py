@@ -14,6 +14,7 @@ Not here: IPv6, name servers, /etc/hosts, service names.
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address
 from typing import Any
 
 from ..values.addresses import ANY, LOOPBACK, Address
@@ -79,8 +80,16 @@ def gethostbyname(hostname: Any) -> str:
         return BROADCAST
     ip = _numeric(name) or (LOOPBACK if name.lower() == "localhost" else None)
     if ip is None:
-        raise _failure(c.EAI_NONAME)
+        raise _failure(c.EAI_ADDRFAMILY if _is_ipv6(name) else c.EAI_NONAME)
     return ip
+
+
+def _is_ipv6(name: str) -> bool:
+    try:
+        IPv6Address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def gethostbyaddr(ip_address: str) -> tuple[str, list[str], list[str]]:

@@ -50,13 +50,12 @@ from ..values.results import Answer, Block, Done, Fail
 from ..waiting.signals import SIGPIPE
 from .arguments import (
     FOREVER,
-    INT_MAX,
     SSIZE_MAX,
     as_bytes,
-    buffer_size,
     c_int,
     c_ssize_t,
     exact_c_int,
+    size_and_flags,
     socket_timeout_ns,
     whole_ms,
     writable_view,
@@ -156,10 +155,8 @@ class SimulatedSocket:
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """Receive at most `bufsize` bytes; none means end-of-file (TCP) or an empty datagram (UDP)."""
-        if bufsize.__class__ is not int or not 0 < bufsize <= SSIZE_MAX:
-            bufsize = buffer_size(bufsize, "recv")
-        if flags.__class__ is not int or flags:
-            flags = c_int(flags)
+        if bufsize.__class__ is not int or not 0 < bufsize <= SSIZE_MAX or flags.__class__ is not int or flags:
+            bufsize, flags = size_and_flags(bufsize, flags, "recv")
         if not bufsize:
             return b""
         if not self._kernel.guests.alone:
@@ -202,10 +199,8 @@ class SimulatedSocket:
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Address | None]:
         """Receive like recv(), with the sender's address; None from a connected stream."""
-        if bufsize.__class__ is not int or not 0 < bufsize <= SSIZE_MAX:
-            bufsize = buffer_size(bufsize, "recvfrom")
-        if flags.__class__ is not int or flags:
-            flags = c_int(flags)
+        if bufsize.__class__ is not int or not 0 < bufsize <= SSIZE_MAX or flags.__class__ is not int or flags:
+            bufsize, flags = size_and_flags(bufsize, flags, "recvfrom")
         if not self._kernel.guests.alone:
             self._kernel.step()
         received: tuple[bytes, Address | None]
@@ -224,7 +219,8 @@ class SimulatedSocket:
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Receive into a writable buffer, `nbytes` at most or as many as fit; how many came comes back."""
         view = writable_view(buffer, "recv_into")
-        size, flags = buffer_size(nbytes, "recv_into") or view.nbytes, c_int(flags)
+        size, flags = size_and_flags(nbytes, flags, "recv_into")
+        size = size or view.nbytes
         if size > view.nbytes:
             raise ValueError("buffer too small for requested bytes")
         data = self.recv(size, flags)
@@ -234,7 +230,8 @@ class SimulatedSocket:
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Address | None]:
         """Receive into a writable buffer, with the sender's address."""
         view = writable_view(buffer, "recvfrom_into")
-        size, flags = buffer_size(nbytes, "recvfrom_into") or view.nbytes, c_int(flags)
+        size, flags = size_and_flags(nbytes, flags, "recvfrom_into")
+        size = size or view.nbytes
         if size > view.nbytes:
             raise ValueError("nbytes is greater than the length of the buffer")
         data, address = self.recvfrom(size, flags)
@@ -440,8 +437,10 @@ class SimulatedSocket:
             raise os_error(_EFAULT if c_int(optlen[0]) >= 4 else _EINVAL)
         if optlen:
             raise TypeError(f"setsockopt() takes exactly 3 arguments ({3 + len(optlen)} given)")
-        plain = isinstance(value, int) and -INT_MAX - 1 <= value <= INT_MAX
-        value = int(value) if plain else as_bytes(value)
+        try:
+            value = c_int(value)
+        except Exception:  # whatever it was: CPython tries again, with a buffer
+            value = as_bytes(value)
         self._kernel.ask("setsockopt", self._fd, level, option, value)
 
     def setblocking(self, flag: Any, /) -> None:

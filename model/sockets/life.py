@@ -22,7 +22,7 @@ from ..tcp.block import Tcb
 from ..tcp.ends import disconnect, take_over
 from ..tcp.machine import TCP, TcpEvent
 from ..values.addresses import ANY, Address, is_local, target
-from ..values.constants import TcpState
+from ..values.constants import SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
 from ..values.results import OK, Answer, Block, Done, Fail
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class LifeEvent(IntEnum):
     GETSOCKOPT = 5
     SETSOCKOPT = 6
     ANCILLARY = 7
+    DIRECTION = 8
 
 
 SOCKET = Machine("socket", "Life of a TCP socket: connect in progress", Life, LifeEvent, field="life")
@@ -211,6 +212,16 @@ def shutdown_notices_success(tcb: Tcb, how: int, host: Host) -> Answer:
 def shutdown_concerns_protocol(tcb: Tcb, how: int, host: Host) -> Answer:
     """The life of the socket does not change: what happens is TCP's affair."""
     return TCP.fire(host.trail, TcpEvent.SHUTDOWN, tcb, how, host)  # type: ignore[no-any-return]
+
+
+@SOCKET.rule(
+    on=LifeEvent.DIRECTION, stays=ANY_LIFE, when=lambda end, how, host: how not in (SHUT_RD, SHUT_WR, SHUT_RDWR),
+    cite="shutdown(2), EINVAL; inet_shutdown",
+    unconfirmed="the cross-check shuts what there is; tests/calls/test_bad_input.py shuts more",
+)  # fmt: skip
+def shutdown_of_no_direction(end: Endpoint, how: int, host: Host) -> Answer:
+    """There is no such direction: EINVAL, before it is asked whether the socket is connected."""
+    return Fail(errno.EINVAL)
 
 
 # ---------------------------------------------------------------- names

@@ -436,8 +436,7 @@ def _is_foreign(end: Endpoint, option: Option) -> bool:
 def _has_no_path(end: Endpoint, option: Option, buflen: int, host: Host) -> bool:
     if option.name != "IP_MTU":
         return False
-    closed = isinstance(end, Tcb) and end.state in (TcpState.CLOSED, TcpState.LISTEN)
-    return closed or (isinstance(end, UdpSocket) and end.state is not UdpState.CONNECTED)
+    return end.state is not UdpState.CONNECTED if isinstance(end, UdpSocket) else not end.remote[1]
 
 
 def _set_foreign(end: Endpoint, option: Option, value: int | bytes, host: Host) -> bool:
@@ -471,7 +470,8 @@ def pending_error_is_read(end: Endpoint, option: Option, buflen: int, host: Host
     unconfirmed="the cross-check never asks for IP_MTU",
 )  # fmt: skip
 def mtu_without_path(end: Endpoint, option: Option, buflen: int, host: Host) -> Answer:
-    """What gets through to whom? The socket is not connected: ENOTCONN."""
+    """What gets through to whom? The socket is not connected: ENOTCONN.
+    A connection that is over still has its route, until connect() has told of its end or a listener was shut."""
     return Fail(errno.ENOTCONN)
 
 

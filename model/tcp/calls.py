@@ -8,7 +8,7 @@ The order of the rules for one call is the order in which the kernel looks: byte
 before a pending error, the error before "not connected".
 
 Not here: connect (its way depends on the socket's life, see sockets/life.py), recv of urgent data (urgent.py),
-MSG_WAITALL, SO_LINGER.
+how long a recv goes on that waits (reading.py), SO_LINGER.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ from .machine import (
     TcpEvent,
 )
 from .output import current_mss, push_pending, send_ack, send_fin, send_reset, size_goal
+from .reading import follows_nothing, low_water, up_to_mark
 from .tuning import note_read
 from .windows import is_half_full, select_window
 
@@ -349,6 +350,21 @@ def recv_on_listener(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     return Fail(errno.ENOTCONN)
 
 
+def _waits_for_more(tcb: Tcb, wanted: int, flags: int, host: Host) -> bool:
+    there = up_to_mark(tcb, tcb.readable_bytes)
+    few = 0 < there < low_water(tcb, wanted, flags)
+    return few and waits(tcb, flags) and not follows_nothing(tcb, there)
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=_waits_for_more, cite="socket(7), SO_RCVLOWAT; recv(2), MSG_WAITALL",
+    unconfirmed="the cross-check never blocks",
+)  # fmt: skip
+def recv_blocks_below_low_water(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """Bytes are there, but fewer than SO_RCVLOWAT or MSG_WAITALL ask for, and the socket is blocking: wait for more."""
+    return Block("as many bytes as it asks for")
+
+
 @TCP.rule(
     on=TcpEvent.RECEIVE, stays=NOT_LISTENING,
     when=lambda tcb, wanted, flags, host: flags & MSG_PEEK and tcb.readable_bytes > urgent.left_out(tcb, wanted),
@@ -356,7 +372,7 @@ def recv_on_listener(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
 )  # fmt: skip
 def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     """MSG_PEEK: the bytes are given and stay where they are. An acknowledgement that is due goes all the same."""
-    data = memory.peek_received(tcb, urgent.left_out(tcb, wanted), _up_to_mark(tcb, wanted))
+    data = memory.peek_received(tcb, urgent.left_out(tcb, wanted), up_to_mark(tcb, wanted))
     if host.profile.tunes_receive_buffers:
         host.copied(len(data))
         note_read(tcb, host)
@@ -366,26 +382,6 @@ def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer
 
 _ONLY_URGENT = (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW)
 """Where MSG_PEEK finds nothing because an urgent byte alone waits."""
-
-
-def _up_to_mark(tcb: Tcb, wanted: int) -> int:
-    before = urgent.before_mark(tcb)
-    return wanted if before is None else min(wanted, before)
-
-
-def _waits_for_more(tcb: Tcb, wanted: int, flags: int, host: Host) -> bool:
-    over = tcb.fin_received or tcb.error or tcb.read_shut or tcb.state is S.CLOSED
-    few = 0 < tcb.readable_bytes < min(tcb.rcvlowat, wanted)
-    return few and waits(tcb, flags) and not over and _up_to_mark(tcb, tcb.readable_bytes + 1) > tcb.readable_bytes
-
-
-@TCP.rule(
-    on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=_waits_for_more, cite="socket(7), SO_RCVLOWAT",
-    unconfirmed="the cross-check never blocks",
-)  # fmt: skip
-def recv_blocks_below_low_water(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
-    """Bytes are there, but fewer than SO_RCVLOWAT asks for, and the socket is blocking: wait for more."""
-    return Block("as many bytes as SO_RCVLOWAT asks for")
 
 
 _TAKES: dict[View, Mapping[Any, tuple[Any, ...]]] = {
@@ -421,7 +417,7 @@ def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
 
 
 def _take(tcb: Tcb, wanted: int, host: Host) -> bytes:
-    data = memory.take_received(tcb, _up_to_mark(tcb, wanted), host)
+    data = memory.take_received(tcb, up_to_mark(tcb, wanted), host)
     _clean_up(tcb, len(data), host)
     return data
 

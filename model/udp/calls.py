@@ -439,5 +439,5 @@ def tiocoutq_of_datagrams(udp: UdpSocket, host: Host) -> Answer:
 
 @UDP.rule(on=UdpEvent.ATMARK, stays=ALL, cite="ioctl(2), ENOTTY; udp_ioctl")
 def datagrams_have_no_mark(udp: UdpSocket, host: Host) -> Answer:
-    """SIOCATMARK means nothing to a datagram socket: ENOTTY."""
+    """SIOCATMARK and SIOCOUTQNSD mean nothing to a datagram socket: ENOTTY."""
     return Fail(errno.ENOTTY)

@@ -30,7 +30,7 @@ from ..profiles import Profile
 from ..rules import Arrow
 from ..sockets.numbers import Numbers
 from ..sockets.ports import Ports
-from ..tcp import backlog, memory
+from ..tcp import backlog, memory, reading
 from ..tcp.algorithms import set_algorithm
 from ..tcp.arrival import arrive
 from ..tcp.block import Pending, Tcb, Timer
@@ -424,6 +424,20 @@ class Host:
         """Whether the file under a descriptor has O_NONBLOCK."""
         file = self.file(fd)
         return file is not None and file.nonblocking
+
+    def has_error(self, fd: int) -> bool:
+        """Whether the next call would report an error that the socket has met."""
+        return self.descriptors[fd].error != 0
+
+    def low_water(self, fd: int, wanted: int, flags: int) -> int:
+        """How many bytes a recv that waits goes on for; of a datagram socket the first datagram is enough."""
+        end = self.descriptors[fd]
+        return reading.low_water(end, wanted, flags) if isinstance(end, Tcb) else 1
+
+    def follows_nothing(self, fd: int) -> bool:
+        """Whether a recv that has bytes can get no more: at the end, before an error, or at the mark."""
+        end = self.descriptors[fd]
+        return isinstance(end, Tcb) and reading.follows_nothing(end)
 
     def gives_up_ns(self, fd: int, *, sends: bool) -> int | None:
         """When a call that begins to wait now gives up, to send and connect or to receive and accept; None: never."""

@@ -25,7 +25,9 @@ from ..udp.machine import UDP, UdpEvent, UdpSocket
 from ..values.addresses import Address
 from ..values.constants import (
     FIONREAD,
+    MSG_CONFIRM,
     MSG_CTRUNC,
+    MSG_DONTROUTE,
     MSG_DONTWAIT,
     MSG_ERRQUEUE,
     MSG_MORE,
@@ -33,6 +35,7 @@ from ..values.constants import (
     MSG_OOB,
     MSG_PEEK,
     MSG_TRUNC,
+    MSG_WAITALL,
     SIOCATMARK,
     SIOCOUTQNSD,
     TIOCOUTQ,
@@ -52,7 +55,10 @@ CALLS: dict[str, Call] = {}
 
 MAKES = ("socket", "epoll_create", "epoll_create1")
 """The calls that make a descriptor out of nothing."""
-SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_MORE | MSG_TRUNC
+SEND_FLAGS = (
+    MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_PEEK | MSG_MORE | MSG_TRUNC | MSG_WAITALL | MSG_CONFIRM | MSG_DONTROUTE
+)
+"""MSG_CONFIRM tells ARP that the peer lives, and MSG_DONTROUTE keeps to hosts of the same link: all are here."""
 RECEIVE_FLAGS = SEND_FLAGS | MSG_ERRQUEUE
 
 
@@ -204,6 +210,7 @@ def send(host: Host, fd: int, data: bytes, flags: int = 0) -> Answer:
 
 @_call
 def sendto(host: Host, fd: int, data: bytes, flags: int, address: Address | None) -> Answer:
+    """MSG_DONTROUTE makes a connected UDP socket look its route up anew, as if the peer's address was given."""
     end = host.descriptors.get(fd)
     if end is None:
         return _closed(host, fd)
@@ -212,6 +219,8 @@ def sendto(host: Host, fd: int, data: bytes, flags: int, address: Address | None
     if isinstance(end, Tcb):
         return _locked(host, TCP, TcpEvent.SEND, end, data, flags)
     _take_port(host, end)
+    if flags & MSG_DONTROUTE and address is None and end.remote[1]:
+        address = end.remote
     return UDP.fire(host.trail, UdpEvent.SEND, end, data, flags, address, host)  # type: ignore[no-any-return]
 
 
@@ -293,6 +302,9 @@ def shutdown(host: Host, fd: int, how: int) -> Answer:
     end = host.descriptors.get(fd)
     if end is None:
         return _closed(host, fd)
+    refused: Answer | None = SOCKET.offer(host.trail, LifeEvent.DIRECTION, end, how, host)
+    if refused is not None:
+        return refused
     if not isinstance(end, Tcb):
         answer: Answer = UDP.fire(host.trail, UdpEvent.SHUTDOWN, end, how, host)
         host.wake(end, WAKES_ALL)
@@ -364,17 +376,17 @@ def ioctl(host: Host, fd: int, request: int) -> Answer:
 
 
 def ioctl_of(end: Endpoint, request: int, host: Host) -> Answer:
-    """FIONREAD, TIOCOUTQ and SIOCATMARK of an endpoint. SIOCOUTQNSD is counted from TIOCOUTQ. Others raise
-    `NotModelled`.
+    """FIONREAD, TIOCOUTQ and SIOCATMARK of an endpoint. SIOCOUTQNSD is counted from TIOCOUTQ, and only TCP has it.
+    Others raise `NotModelled`.
     """
     tcp = isinstance(end, Tcb)
     machine: Machine
     event: int
     if request == FIONREAD:
         machine, event = (TCP, TcpEvent.FIONREAD) if tcp else (UDP, UdpEvent.FIONREAD)
-    elif request in (TIOCOUTQ, SIOCOUTQNSD):
+    elif request == TIOCOUTQ or (tcp and request == SIOCOUTQNSD):
         machine, event = (TCP, TcpEvent.TIOCOUTQ) if tcp else (UDP, UdpEvent.TIOCOUTQ)
-    elif request == SIOCATMARK:
+    elif request in (SIOCATMARK, SIOCOUTQNSD):
         machine, event = (URGENT, UrgentEvent.ATMARK) if tcp else (UDP, UdpEvent.ATMARK)
     else:
         raise NotModelled(

@@ -28,10 +28,10 @@ from model.sockets.options import NotModelled
 from model.values.constants import (
     FIONREAD,
     IPPROTO_TCP,
+    MSG_EOR,
     MSG_ERRQUEUE,
     MSG_OOB,
     MSG_PEEK,
-    MSG_WAITALL,
     SHUT_RD,
     SHUT_RDWR,
     SHUT_WR,
@@ -331,10 +331,10 @@ def test_a_call_on_a_copy_leaves_the_original_alone() -> None:
 # ---------------------------------------------------------------- what the model does not know
 
 UNKNOWN: Calls = {
-    "recv with MSG_WAITALL": ("recv", 1, MSG_WAITALL),
+    "recv with MSG_EOR": ("recv", 1, MSG_EOR),
     "sendmsg with MSG_OOB": ("sendmsg", b"x", MSG_OOB, SERVER, []),
     "recvmsg with MSG_OOB": ("recvmsg", 1, MSG_OOB, 0),
-    "recvfrom with MSG_WAITALL": ("recvfrom", 1, MSG_WAITALL),
+    "recvfrom with MSG_EOR": ("recvfrom", 1, MSG_EOR),
     "get SO_LINGER": ("getsockopt", SOL_SOCKET, 13),
     "set SO_LINGER": ("setsockopt", SOL_SOCKET, 13, 1),
     "set SO_RCVBUF of TCP": ("setsockopt", IPPROTO_TCP, SO_RCVBUF, 1),

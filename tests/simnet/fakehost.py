@@ -73,6 +73,15 @@ class FakeHost:
             (self.numbers.inheritable.discard if value else self.numbers.inheritable.add)(fd)
         return Done(FD_CLOEXEC * (fd not in self.numbers.inheritable)) if command in (F_GETFD, F_SETFD) else Fail(22)
 
+    def has_error(self, fd: int, /) -> bool:
+        return False
+
+    def low_water(self, fd: int, wanted: int, flags: int, /) -> int:
+        return 1
+
+    def follows_nothing(self, fd: int, /) -> bool:
+        return True
+
     def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None:
         return None
 
