@@ -30,8 +30,20 @@ import attrs
 
 from ..choices import Seeded
 from ..sockets.numbers import Numbers
+from ..tcp.calls import BELOW_LOW_WATER
 from ..trace import CallEvent, Event
-from ..values.constants import F_GETFD, MSG_DONTWAIT, POLL_ALWAYS, POLLERR, POLLIN, SO_TYPE, SOCK_DGRAM, SOL_SOCKET
+from ..values.constants import (
+    F_GETFD,
+    MSG_DONTWAIT,
+    MSG_PEEK,
+    POLL_ALWAYS,
+    POLLERR,
+    POLLIN,
+    SO_RCVLOWAT,
+    SO_TYPE,
+    SOCK_DGRAM,
+    SOL_SOCKET,
+)
 from ..values.observation import Observation
 from ..values.results import Answer, Block, Done, Fail
 from ..waiting import sleeping
@@ -41,7 +53,7 @@ from .errors import raised
 from .greenlets import Clock, Greenlets
 
 _EINTR, _EAGAIN = 4, 11
-_SENDS = ("connect", "send", "sendto", "sendmsg")
+_SENDS, _RECEIVES = ("connect", "send", "sendto", "sendmsg"), ("recv", "recvfrom", "recvmsg")
 _ROOM = "room in the send buffer"
 BUSY_CALLS = 20_000
 """So often may calls say that there is nothing to do yet, one behind the other, while no virtual time passes."""
@@ -56,6 +68,8 @@ class Host(Protocol):
     def call(self, name: str, /, *args: Any) -> Answer: ...
     def keep(self, fd: int, /) -> int: ...
     def is_nonblocking(self, fd: int, /) -> bool: ...
+    def has_error(self, fd: int, /) -> bool: ...
+    def is_at_mark(self, fd: int, /) -> bool: ...
     def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None: ...
     def seen(self) -> tuple[tuple[str, Observation], ...]: ...
     def beds(self, fds: Iterable[int], /) -> sleeping.Beds: ...
@@ -213,10 +227,12 @@ class Kernel:
             yield [] if self.guests.alone else [stack.enter_context(self._hold(fd)) for fd in dict.fromkeys(fds)]
 
     @contextmanager
-    def _number_for(self, call: str) -> Iterator[tuple[int, ...]]:
-        """What a call takes before it waits: accept the number of the descriptor that it is to give."""
+    def _more_for(self, call: str) -> Iterator[tuple[int, ...]]:
+        """What more a call is told when it looks again: accept the number of the descriptor that it is to give, which
+        it takes before it waits; connect that it has begun its attempt.
+        """
         if call != "accept" or self.guests.alone:
-            yield ()
+            yield (True,) if call == "connect" else ()
             return
         number = self.host.numbers.take()
         try:
@@ -308,14 +324,18 @@ class Kernel:
         finally:
             beds.leave(sleeper)
 
-    def until_ready(self, call: str, args: tuple[Any, ...], timeout_ns: int, fds: Iterable[int], events: int) -> Any:
-        """What is ready, as `call` says it; waits for `timeout_ns`, for ever if it is `FOREVER`.
+    def until_ready(
+        self, call: str, args: tuple[Any, ...], timeout_ns: int, fds: Iterable[int], events: int, *,
+        stepped: bool = False,
+    ) -> Any:  # fmt: skip
+        """What is ready, as `call` says it; waits for `timeout_ns`, for ever if it is `FOREVER`. `stepped`: the caller
+        has made the thread's `step`.
 
         poll and select look descriptors up each time they look, so they notice one that is closed meanwhile or means
         another file; but the files that they began with live on until they are over (do_poll, do_select). epoll_wait
         keeps the epoll.
         """
-        ready = self.ask(call, *args)
+        ready = self._asked(call, *args) if stepped else self.ask(call, *args)
         if _any_ready(ready):
             return ready
         if timeout_ns == 0:
@@ -411,10 +431,14 @@ class Kernel:
         """
         line = self.take_out()
         answer: Answer = blocked
+        if call in _RECEIVES and not self._is_datagram(fd):
+            least = min(self.quietly("getsockopt", fd, SOL_SOCKET, SO_RCVLOWAT), args[0])
+            if least > 1:
+                return self._until_received(blocked, line, call, fd, least, *args)
 
         def attempt() -> bool:
             nonlocal answer, line
-            answer = self.call(call, hold.fd, *args, *number)
+            answer = self.call(call, hold.fd, *args, *more)
             self.amend(line.rules if line is not None else ())
             if isinstance(answer, Block):
                 line = self.take_out()
@@ -423,7 +447,7 @@ class Kernel:
 
         datagrams = call not in ("accept", *_SENDS) and self._is_datagram(fd)
         while True:
-            with self._hold(fd) as hold, self._number_for(call) as number:
+            with self._hold(fd) as hold, self._more_for(call) as more:
                 if attempt():
                     break
                 assert isinstance(answer, Block)
@@ -442,6 +466,78 @@ class Kernel:
                 answer = Fail(_EINTR)
                 self.put(line, answer)
                 break
+        self.guests.handle()
+        return answer
+
+    def _until_received(
+        self, blocked: Block, line: CallEvent | None, call: str, fd: int, least: int, wanted: int, flags: int,
+        *room: int,
+    ) -> Answer:  # fmt: skip
+        """Repeat a recv of a stream until it has `least` bytes: it takes what there is before it waits. Whatever ends
+        the wait, it looks once more, and answers with what it has, if it has some (tcp_recvmsg_locked).
+        """
+        taken = b""
+        answer: Answer = blocked
+        rest: tuple[Any, ...] = ()
+
+        def look(*, waits: bool) -> bool:
+            nonlocal line, answer, taken, rest
+            while True:
+                stops = bool(taken) and (self.host.has_error(hold.fd) or self.host.is_at_mark(hold.fd))
+                if stops:
+                    return answered()
+                left = wanted if flags & MSG_PEEK else wanted - len(taken)
+                found = self.call(call, hold.fd, left, flags if waits else flags | MSG_DONTWAIT, *room)
+                self.amend(line.rules if line is not None else (), args=(wanted, flags, *room))
+                if isinstance(found, Done):
+                    data, *more = (found.value,) if call == "recv" else found.value
+                    rest = tuple(more)
+                    taken = data if flags & MSG_PEEK else taken + data
+                    over = waits or not data or len(taken) >= least
+                else:
+                    over = isinstance(found, Fail) and found.errno != _EAGAIN
+                if over and not taken:
+                    answer = found
+                    return True
+                line = self.take_out()
+                if over:
+                    return answered()
+                if isinstance(found, Block) and found.on == BELOW_LOW_WATER:
+                    waits = False
+                elif not isinstance(found, Done) or flags & MSG_PEEK:
+                    answer = Block(BELOW_LOW_WATER if taken else blocked.on)
+                    return False
+
+        def answered() -> bool:
+            nonlocal answer
+            answer = Done(taken if call == "recv" else (taken, *rest))
+            self.put(line, answer)
+            return True
+
+        def attempt() -> bool:
+            return look(waits=not taken)
+
+        while True:
+            with self._hold(fd) as hold:
+                if attempt():
+                    break
+                assert isinstance(answer, Block)
+                until_ns = self.host.gives_up_ns(fd, sends=False)
+                as_ever = self._judge(call, hold, until_ns)
+
+                def judge(restarts: bool, again: bool, as_ever: Judge = as_ever) -> Broken:
+                    if look(waits=False) or (taken and answered()):
+                        return Broken.OVER
+                    return as_ever(restarts, again)
+
+                with suppress(Interrupted):
+                    if not self.wait_for(
+                        _on(call, line), attempt, [fd], reason=answer.on, until_ns=until_ns, line=line, judge=judge
+                    ) and not (look(waits=False) or (taken and answered())):  # fmt: skip
+                        answer = Fail(_EAGAIN)
+                        self.put(line, answer)
+                    break
+            self.guests.handle()
         self.guests.handle()
         return answer
 
@@ -471,7 +567,7 @@ class Kernel:
         """A blocking send: it returns when all bytes are taken, in as many portions as it needs (tcp_sendmsg_locked).
 
         Portions are sent with MSG_DONTWAIT, since a `Block` would not say how many bytes had been taken before it. The
-        trace shows one call.
+        trace shows one call. An error that comes after some are taken stays pending for the next call (do_error).
         """
         taken = 0
         line: CallEvent | None = None
@@ -485,6 +581,9 @@ class Kernel:
         def attempt() -> bool:
             nonlocal taken, line, shown
             while True:
+                if taken and self.host.has_error(hold.fd):
+                    self.put(line, answered(Done(taken)))
+                    return True
                 answer = self.call(call, hold.fd, data[taken:] if taken else data, flags | MSG_DONTWAIT, *address)
                 if isinstance(answer, Done):
                     taken += answer.value

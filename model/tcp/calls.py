@@ -349,6 +349,31 @@ def recv_on_listener(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
     return Fail(errno.ENOTCONN)
 
 
+def _up_to_mark(tcb: Tcb, wanted: int) -> int:
+    before = urgent.before_mark(tcb)
+    return wanted if before is None else min(wanted, before)
+
+
+BELOW_LOW_WATER = "as many bytes as SO_RCVLOWAT asks for"
+
+
+def _waits_for_more(tcb: Tcb, wanted: int, flags: int, host: Host) -> bool:
+    over = tcb.fin_received or tcb.error or tcb.read_shut or tcb.state is S.CLOSED
+    few = 0 < tcb.readable_bytes < min(tcb.rcvlowat, wanted)
+    return few and waits(tcb, flags) and not over and _up_to_mark(tcb, tcb.readable_bytes + 1) > tcb.readable_bytes
+
+
+@TCP.rule(
+    on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=_waits_for_more, cite="socket(7), SO_RCVLOWAT",
+    unconfirmed="the cross-check never blocks",
+)  # fmt: skip
+def recv_blocks_below_low_water(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
+    """Bytes are there, but fewer than SO_RCVLOWAT asks for, and the socket is blocking: wait for more.
+    recv takes what is there before it waits, and is woken by no fewer than SO_RCVLOWAT new bytes (tcp_recvmsg_locked,
+    tcp_data_ready)."""
+    return Block(BELOW_LOW_WATER)
+
+
 @TCP.rule(
     on=TcpEvent.RECEIVE, stays=NOT_LISTENING,
     when=lambda tcb, wanted, flags, host: flags & MSG_PEEK and tcb.readable_bytes > urgent.left_out(tcb, wanted),
@@ -366,26 +391,6 @@ def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer
 
 _ONLY_URGENT = (ReceiveBuffer.HOLDING, ReceiveBuffer.CLOSED_WINDOW)
 """Where MSG_PEEK finds nothing because an urgent byte alone waits."""
-
-
-def _up_to_mark(tcb: Tcb, wanted: int) -> int:
-    before = urgent.before_mark(tcb)
-    return wanted if before is None else min(wanted, before)
-
-
-def _waits_for_more(tcb: Tcb, wanted: int, flags: int, host: Host) -> bool:
-    over = tcb.fin_received or tcb.error or tcb.read_shut or tcb.state is S.CLOSED
-    few = 0 < tcb.readable_bytes < min(tcb.rcvlowat, wanted)
-    return few and waits(tcb, flags) and not over and _up_to_mark(tcb, tcb.readable_bytes + 1) > tcb.readable_bytes
-
-
-@TCP.rule(
-    on=TcpEvent.RECEIVE, stays=NOT_LISTENING, when=_waits_for_more, cite="socket(7), SO_RCVLOWAT",
-    unconfirmed="the cross-check never blocks",
-)  # fmt: skip
-def recv_blocks_below_low_water(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
-    """Bytes are there, but fewer than SO_RCVLOWAT asks for, and the socket is blocking: wait for more."""
-    return Block("as many bytes as SO_RCVLOWAT asks for")
 
 
 _TAKES: dict[View, Mapping[Any, tuple[Any, ...]]] = {

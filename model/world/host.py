@@ -188,6 +188,8 @@ class Host:
             args = ()
             if isinstance(answer, Done):
                 answer = Done((self.names[answer.value[0]], answer.value[1]))
+        elif name == "connect":
+            args = args[:1]
         elif name == "dup":
             args = args[:1] if args and args[0] else ()
             if isinstance(answer, Done):
@@ -422,6 +424,16 @@ class Host:
         """Whether the file under a descriptor has O_NONBLOCK."""
         file = self.file(fd)
         return file is not None and file.nonblocking
+
+    def has_error(self, fd: int) -> bool:
+        """Whether an error is pending on a socket."""
+        end = self.descriptors.get(fd)
+        return end is not None and end.error != 0
+
+    def is_at_mark(self, fd: int) -> bool:
+        """Whether the next byte of a stream is the urgent one."""
+        end = self.descriptors.get(fd)
+        return isinstance(end, Tcb) and end.at_mark
 
     def gives_up_ns(self, fd: int, *, sends: bool) -> int | None:
         """When a call that begins to wait now gives up, to send and connect or to receive and accept; None: never."""

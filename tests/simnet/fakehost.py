@@ -73,6 +73,12 @@ class FakeHost:
             (self.numbers.inheritable.discard if value else self.numbers.inheritable.add)(fd)
         return Done(FD_CLOEXEC * (fd not in self.numbers.inheritable)) if command in (F_GETFD, F_SETFD) else Fail(22)
 
+    def has_error(self, fd: int, /) -> bool:
+        return False
+
+    def is_at_mark(self, fd: int, /) -> bool:
+        return False
+
     def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None:
         return None
 
