@@ -257,6 +257,10 @@ class Baton(Scheduler):
             self.signal(self._main, self._due.pop())
         super().settle()
 
+    def _in_vain(self, guest: Guest) -> int:
+        nap = self._napping.get(guest)
+        return super()._in_vain(guest) if nap is None else nap.switches_last - nap.switches
+
     def _look_again(self, nap: Nap, carrier: _Carrier) -> None:
         """Note how a sleeper fares, unless it wakes just then."""
         now_ns, cpu_ns, switches = self.now_ns, _cpu_ns(carrier.task), _switches(carrier.task)

@@ -137,6 +137,10 @@ class RealNet:
         """Which threads wait, by name, and in which call: ``{"server": "accept() on s1"}``."""
         return self._guests.waiting()
 
+    def woken_in_vain(self) -> dict[str, int]:
+        """How often each thread that waits was woken meanwhile for what was not there, by name: ``{"server": 0}``."""
+        return self._guests.woken_in_vain()
+
     @property
     def naps(self) -> list[Nap]:
         """How threads that waited in a call were seen to sleep in the kernel, in order."""

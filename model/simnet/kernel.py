@@ -227,10 +227,12 @@ class Kernel:
             yield [] if self.guests.alone else [stack.enter_context(self._hold(fd)) for fd in dict.fromkeys(fds)]
 
     @contextmanager
-    def _number_for(self, call: str) -> Iterator[tuple[int, ...]]:
-        """What a call takes before it waits: accept the number of the descriptor that it is to give."""
+    def _more_for(self, call: str) -> Iterator[tuple[int, ...]]:
+        """What more a call is told when it looks again: accept the number of the descriptor that it is to give, which
+        it takes before it waits; connect that it has begun its attempt.
+        """
         if call != "accept" or self.guests.alone:
-            yield ()
+            yield (True,) if call == "connect" else ()
             return
         number = self.host.numbers.take()
         try:
@@ -322,14 +324,18 @@ class Kernel:
         finally:
             beds.leave(sleeper)
 
-    def until_ready(self, call: str, args: tuple[Any, ...], timeout_ns: int, fds: Iterable[int], events: int) -> Any:
-        """What is ready, as `call` says it; waits for `timeout_ns`, for ever if it is `FOREVER`.
+    def until_ready(
+        self, call: str, args: tuple[Any, ...], timeout_ns: int, fds: Iterable[int], events: int, *,
+        stepped: bool = False,
+    ) -> Any:  # fmt: skip
+        """What is ready, as `call` says it; waits for `timeout_ns`, for ever if it is `FOREVER`. `stepped`: the caller
+        has made the thread's `step`.
 
         poll and select look descriptors up each time they look, so they notice one that is closed meanwhile or means
         another file; but the files that they began with live on until they are over (do_poll, do_select). epoll_wait
         keeps the epoll.
         """
-        ready = self.ask(call, *args)
+        ready = self._asked(call, *args) if stepped else self.ask(call, *args)
         if _any_ready(ready):
             return ready
         if timeout_ns == 0:
@@ -430,7 +436,7 @@ class Kernel:
 
         def attempt() -> bool:
             nonlocal answer, line
-            answer = self.call(call, hold.fd, *args, *number)
+            answer = self.call(call, hold.fd, *args, *more)
             self.amend(line.rules if line is not None else ())
             if isinstance(answer, Block):
                 line = self.take_out()
@@ -439,7 +445,7 @@ class Kernel:
 
         datagrams = call in _RECEIVES and self._is_datagram(fd)
         while True:
-            with self._hold(fd) as hold, self._number_for(call) as number:
+            with self._hold(fd) as hold, self._more_for(call) as more:
                 if attempt():
                     break
                 assert isinstance(answer, Block)
@@ -501,6 +507,9 @@ class Kernel:
         def attempt() -> bool:
             nonlocal taken, line, shown
             while True:
+                if taken and self.host.has_error(hold.fd):
+                    self.put(line, answered(Done(taken)))
+                    return True
                 answer = self.call(call, hold.fd, data[taken:] if taken else data, flags | MSG_DONTWAIT, *address)
                 if isinstance(answer, Done):
                     taken += answer.value
@@ -537,8 +546,9 @@ class Kernel:
     def _until_received(self, blocked: Block, call: str, fd: int, wanted: int, flags: int, *room: int) -> Answer:
         """A recv of a stream that waits for more than one byte, or for none (model/tcp/reading.py).
 
-        It takes what there is in portions, with MSG_DONTWAIT; MSG_PEEK looks at all of it each time. The trace shows
-        one call.
+        It takes what there is in portions, with MSG_DONTWAIT; MSG_PEEK looks at all of it each time. Whatever ends the
+        wait, a time-out and a signal too, it looks once more, and answers with what it has if it has some
+        (tcp_recvmsg_locked). The trace shows one call.
         """
         least, peeks = self.host.low_water(fd, wanted, flags), bool(flags & MSG_PEEK)
         line = self.take_out()
@@ -584,13 +594,15 @@ class Kernel:
                 as_ever = self._judge(call, hold, until_ns)
 
                 def judge(restarts: bool, again: bool, as_ever: Judge = as_ever) -> Broken:
-                    return self._over(line, shown) if taken or not wanted else as_ever(restarts, again)
+                    if attempt():
+                        return Broken.OVER
+                    return self._over(line, shown) if taken else as_ever(restarts, again)
 
                 woken = True
                 with suppress(Interrupted):
                     if not self.wait_for(
                         _on(call, line), attempt, [fd], reason=blocked.on, until_ns=until_ns, line=line, judge=judge
-                    ):  # fmt: skip
+                    ) and not attempt():  # fmt: skip
                         self.put(line, shown)
                     break
             self.guests.handle()

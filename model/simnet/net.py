@@ -136,6 +136,14 @@ class SimNet(SimHost):
         """Which threads wait, by name, and in which call: ``{"server": "accept() on s1"}``."""
         return self._guests.waiting()
 
+    def woken_in_vain(self) -> dict[str, int]:
+        """How often each thread that waits was woken meanwhile for what was not there, by name: ``{"server": 0}``."""
+        return self._guests.woken_in_vain()
+
+    def waited_for(self) -> dict[str, str]:
+        """What each thread that waits in a call waits for, by name: ``{"server": "a connection to accept"}``."""
+        return self._guests.waited_for()
+
     def join_threads(self) -> None:
         """Wait for all threads that a program would wait for before it ends: those that are no daemons."""
         join_all(self.threading)

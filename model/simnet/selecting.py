@@ -29,13 +29,14 @@ _USHORT_MAX, _ULONG_MAX = 2**16 - 1, 2**64 - 1
 class Poll:
     """A polling object: descriptors and the events asked for, in the order of registration."""
 
-    __slots__ = ("_asked", "_kernel", "_registered")
+    __slots__ = ("_asked", "_kernel", "_polling", "_registered")
     home: ClassVar[Kernel]
 
     def __init__(self) -> None:
         self._kernel = self.home
         self._registered: dict[int, int] = {}
         self._asked: list[tuple[int, int]] | None = None
+        self._polling = False
 
     def register(self, fd: Any, eventmask: int = POLLIN | POLLPRI | POLLOUT, /) -> None:
         """Ask for `eventmask` of a descriptor from now on, new or known."""
@@ -57,13 +58,27 @@ class Poll:
         self._asked = None
 
     def poll(self, timeout: Any = None, /) -> list[tuple[int, int]]:
-        """The descriptors that are ready, with events; waits `timeout` ms of virtual time, for ever if None or < 0."""
+        """The descriptors that are ready, with events; waits `timeout` ms of virtual time, for ever if None or < 0.
+
+        RuntimeError while another thread waits in it.
+        """
         wait_ns = 0 if timeout.__class__ is int and not timeout else _poll_timeout_ns(timeout)
         asked = self._asked
         if asked is None:
             asked = self._asked = list(self._registered.items())
         events = functools.reduce(operator.or_, self._registered.values(), POLL_ALWAYS)
-        ready: list[tuple[int, int]] = self._kernel.until_ready("poll", (asked,), wait_ns, self._registered, events)
+        kernel = self._kernel
+        if not kernel.guests.alone:
+            kernel.step()
+        if self._polling:
+            raise RuntimeError("concurrent poll() invocation")
+        self._polling = True
+        try:
+            ready: list[tuple[int, int]] = kernel.until_ready(
+                "poll", (asked,), wait_ns, self._registered, events, stepped=True
+            )
+        finally:
+            self._polling = False
         return ready
 
 

@@ -5,9 +5,12 @@ leaves the life CONNECTING, even when the handshake was over before the call ret
 to know asks again: the second connect brings the life up to date, and reports what became of the attempt. Read the
 error with SO_ERROR first, and that second connect finds nothing to report: it says ECONNABORTED, once.
 
+A blocking connect begins an attempt, or joins the one there is, and waits. When it is woken it only looks at the
+outcome (CONNECT_WOKEN), and never begins another attempt, whatever was done to the socket meanwhile.
+
 UDP sockets stay UNCONNECTED in this sense for ever; their connect is their own (udp/calls.py).
 
-Not here: AF_UNSPEC, connect of a blocking socket.
+Not here: AF_UNSPEC.
 """
 
 from __future__ import annotations
@@ -45,6 +48,8 @@ class LifeEvent(IntEnum):
     SETSOCKOPT = 6
     ANCILLARY = 7
     DIRECTION = 8
+    CONNECT_WOKEN = 9
+    """Whoever waits in connect looks what has become of the attempt."""
 
 
 SOCKET = Machine("socket", "Life of a TCP socket: connect in progress", Life, LifeEvent, field="life")
@@ -180,6 +185,43 @@ def connect_when_connected(tcb: Tcb, address: Address, host: Host) -> Answer:
 def connect_after_failed_shutdown(tcb: Tcb, address: Address, host: Host) -> Answer:
     """The failed attempt was shut down before anyone asked for its end: EINVAL, for ever."""
     return Fail(errno.EINVAL)
+
+
+# ---------------------------------------------------------------- waiting in connect
+
+_NEVER_WAITS = "the cross-check never blocks"
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT_WOKEN, stays=(G, D),
+    when=lambda s, host: s.state in (TcpState.SYN_SENT, TcpState.SYN_RECEIVED),
+    cite="inet_wait_for_connect", unconfirmed=_NEVER_WAITS,
+)  # fmt: skip
+def connect_waits_on(tcb: Tcb, host: Host) -> Answer:
+    """The attempt is still in progress, and whoever waits for it waits on."""
+    return Block(_ESTABLISHED)
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT_WOKEN, moves={G: U, C: U, D: U}, stays=(U,),
+    when=lambda s, host: s.state is TcpState.CLOSED, cite="inet_stream_connect, sock_error",
+    unconfirmed=_NEVER_WAITS,
+)  # fmt: skip
+def waiting_connect_fails(tcb: Tcb, host: Host) -> Answer:
+    """The attempt has failed, or was shut down: who waited for it is told the pending error, who comes too late for
+    that ECONNABORTED."""
+    error = tcb.take_error() or errno.ECONNABORTED
+    disconnect(tcb, host)
+    return Fail(error)
+
+
+@SOCKET.rule(
+    on=LifeEvent.CONNECT_WOKEN, moves={G: C, D: C}, stays=(C,), cite="inet_stream_connect, SS_CONNECTED",
+    unconfirmed=_NEVER_WAITS,
+)  # fmt: skip
+def waiting_connect_succeeds(tcb: Tcb, host: Host) -> Answer:
+    """The attempt has succeeded, and everybody who waited for it is told so."""
+    return OK
 
 
 # ---------------------------------------------------------------- shutdown

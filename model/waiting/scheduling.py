@@ -120,6 +120,8 @@ class Guest:
     """How often it was chosen."""
     wakes: int = 0
     """How often it was woken out of a wait, whether it could go on then or not."""
+    wakes_before: int = 0
+    """The same, when its last wait began."""
 
 
 @THREAD.rule(on=E.CHOSEN, moves={S.RUNNABLE: S.RUNNING}, cite="sched(7)", unconfirmed=_ALONE)
@@ -137,6 +139,7 @@ def thread_yields(guest: Guest, now_ns: int) -> None:
 def thread_waits(guest: Guest, now_ns: int) -> None:
     """The thread waits: for what a call blocks on, for a lock, or for time to pass."""
     guest.since_ns, guest.lapsed, guest.interrupted = now_ns, False, False
+    guest.wakes_before = guest.wakes
 
 
 @THREAD.rule(on=E.WOKEN, moves={S.WAITING: S.RUNNABLE}, cite="sched(7)", unconfirmed=_ALONE)
@@ -250,6 +253,19 @@ class Scheduler(ABC):
         """Who waits, by name, and on what."""
         self.settle()
         return {guest.name(): guest.on for guest in self.guests if guest.state is S.WAITING}
+
+    def waited_for(self) -> dict[str, str]:
+        """Who waits, by name, and for what; only where the arm can say."""
+        self.settle()
+        return {guest.name(): guest.reason for guest in self.guests if guest.state is S.WAITING and guest.reason}
+
+    def woken_in_vain(self) -> dict[str, int]:
+        """Who waits, by name, and how often that thread was woken meanwhile for what was not there."""
+        self.settle()
+        return {guest.name(): self._in_vain(guest) for guest in self.guests if guest.state is S.WAITING}
+
+    def _in_vain(self, guest: Guest) -> int:
+        return guest.wakes - guest.wakes_before
 
     # ------------------------------------------------------------ signals
 

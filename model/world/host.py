@@ -190,6 +190,8 @@ class Host:
             args = ()
             if isinstance(answer, Done):
                 answer = Done((self.names[answer.value[0]], answer.value[1]))
+        elif name == "connect":
+            args = args[:1]
         elif name == "dup":
             args = args[:1] if args and args[0] else ()
             if isinstance(answer, Done):

@@ -193,11 +193,14 @@ def accept(host: Host, fd: int, set_aside: int | None = None) -> Answer:
 
 
 @_call
-def connect(host: Host, fd: int, address: Address) -> Answer:
+def connect(host: Host, fd: int, address: Address, woken: bool = False) -> Answer:
+    """`woken`: the call has waited for the outcome of an attempt, and looks again."""
     end = host.descriptors.get(fd)
     if end is None:
         return _closed(host, fd)
     if isinstance(end, Tcb):
+        if woken:
+            return _locked(host, SOCKET, LifeEvent.CONNECT_WOKEN, end)
         return _locked(host, SOCKET, LifeEvent.CONNECT, end, address)
     _take_port(host, end)
     return UDP.fire(host.trail, UdpEvent.CONNECT, end, address, host)  # type: ignore[no-any-return]

@@ -106,6 +106,19 @@ def test_whoever_asks_for_readiness_waits_for_it(net: Any, kind: str) -> None:
     assert found == [[1, 0, 0] if kind == "select" else [1]]
 
 
+def test_a_poll_object_is_for_one_thread_at_a_time(net: Any) -> None:
+    client, server = pair(net)
+    poll = net.select.poll()
+    poll.register(server, net.select.POLLIN)
+    asker = started(net, poll.poll)
+    net.time.sleep(0.02)
+    with pytest.raises(RuntimeError, match=r"concurrent poll\(\) invocation"):
+        poll.poll(0)
+    client.send(b"x")
+    asker.join()
+    assert len(poll.poll(0)) == 1
+
+
 def test_one_datagram_wakes_one_reader(net: Any) -> None:
     sock = net.socket.socket(type=net.socket.SOCK_DGRAM)
     sock.bind(PORT)
