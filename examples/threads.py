@@ -107,3 +107,50 @@ def a_lock_and_a_queue(net):
     net.threading.Timer(0.05, event.set).start()
     said.append(event.wait())
     return said
+
+
+def a_pool_fetches_side_by_side(net):
+    """Answers that take 0.3, 0.1 and 0.2 s are all there after 0.3 s, each as soon as it can be."""
+    server = net.socket.create_server(("127.0.0.1", 80))
+
+    def answer():
+        connection, _ = server.accept()
+        question = connection.recv(10)
+        net.time.sleep(float(question))
+        connection.send(question)
+        connection.close()
+
+    def fetch(question):
+        with net.socket.create_connection(("127.0.0.1", 80)) as client:
+            client.send(question)
+            return client.recv(10)
+
+    with net.concurrent.futures.ThreadPoolExecutor(6) as pool:
+        for _ in range(3):
+            pool.submit(answer)
+        before = net.time.monotonic()
+        asked = [pool.submit(fetch, question) for question in (b"0.3", b"0.1", b"0.2")]
+        said = [future.result() for future in net.concurrent.futures.as_completed(asked)]
+        said.append(round(net.time.monotonic() - before, 1))
+    server.close()
+    assert said == [b"0.1", b"0.2", b"0.3", 0.3], said
+    return said
+
+
+def a_future_cannot_be_cancelled_out_of_recv(net):
+    """A thread of a pool that waits in recv is not to be had back: neither a time-out nor cancel() reaches into it."""
+    client, server = _pair(net)
+    pool, said = net.concurrent.futures.ThreadPoolExecutor(1), []
+    first, second = pool.submit(server.recv, 10), pool.submit(server.recv, 10)
+    try:
+        first.result(timeout=0.05)
+    except TimeoutError:
+        said.append(("timed out", first.cancel(), second.cancel()))
+    assert list(net.waiting().values()) == ["recv() on s3"], net.waiting()
+    server.shutdown(net.socket.SHUT_RD)  # but this does
+    said.append(first.result())
+    pool.shutdown()
+    client.close()
+    server.close()
+    assert said == [("timed out", False, True), b""], said
+    return said

@@ -21,8 +21,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import module_from_spec
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, module_from_spec
 from types import CodeType, ModuleType
 
 _sources: dict[str, tuple[ModuleSpec, CodeType]] = {}
@@ -50,10 +51,15 @@ def fresh(name: str, replacements: Mapping[str, ModuleType]) -> ModuleType:
 
 
 def _find(name: str) -> tuple[ModuleSpec, CodeType]:
-    """Where a module comes from, and its compiled source; looked up on the path, whether it is imported or not."""
-    spec = PathFinder.find_spec(name)
+    """Where a module comes from, and its compiled source.
+
+    The original is imported, and with it whatever it needs: a module that only the fresh one imported would for ever
+    stand on the replacements.
+    """
+    spec = find_spec(name)
     get_code = getattr(spec.loader, "get_code", None) if spec is not None else None
     code = get_code(name) if get_code is not None else None
     if spec is None or code is None:
         raise ImportError(f"the standard library's {name} has no Python source that could be executed anew", name=name)
+    import_module(name)
     return spec, code

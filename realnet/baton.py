@@ -167,6 +167,9 @@ class Baton(Scheduler):
         ready.acquire()
         return guest
 
+    def is_being_ended(self) -> bool:
+        return self.ending and _thread.get_ident() != self._carriers[self._main].ident
+
     def forget(self, guest: Guest) -> None:
         super().forget(guest)
         del self._carriers[guest]

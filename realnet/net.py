@@ -14,8 +14,8 @@ Here `net.socket` and `net.selectors` are the standard library's own source exec
 `select` with a recorder in between, `net.fcntl` is the real one recorded, `net.time` *is* the real one: a call that
 waits, waits, and one that can never end hangs.
 
-Threads of `net.threading` are threads of the machine's own that take turns (baton.py). Sockets left open are closed on
-the way out; then the thread that entered is back where it was.
+Threads of `net.threading`, and those of pools of `net.concurrent.futures`, are threads of the machine's own that take
+turns (baton.py). Sockets left open are closed on the way out; then the thread that entered is back where it was.
 
 Not here: further hosts, wires.
 """
@@ -24,10 +24,11 @@ from __future__ import annotations
 
 import _socket
 from contextlib import ExitStack, nullcontext
+from functools import cached_property
 from types import ModuleType
 from typing import Any, NoReturn
 
-from model.guests.modules import join_all, make_signal, make_threading
+from model.guests.modules import join_all, make_concurrent, make_signal, make_threading
 from model.stdlib import fresh
 from model.trace import Trace
 
@@ -51,6 +52,7 @@ _INSIDE = (
     "threading",
     "queue",
     "signal",
+    "concurrent",
     "trace",
     "settings",
     "kernel",
@@ -132,6 +134,11 @@ class RealNet:
             with stack:
                 if kind is None:
                     self.join_threads()
+
+    @cached_property
+    def concurrent(self) -> ModuleType:
+        """`concurrent`, which has `futures`; made when it is first asked for."""
+        return make_concurrent(self._guests, self.threading, self.queue, self.time)
 
     def waiting(self) -> dict[str, str]:
         """Which threads wait, by name, and in which call: ``{"server": "accept() on s1"}``."""

@@ -35,7 +35,7 @@ MOST_WANTED = """
 NEEDED = {
     # Executes the standard library's socket.py over a _socket of ours: has to find its source and to stand in for what
     # it imports.
-    "model/stdlib.py": frozenset("sys importlib.machinery importlib.util exec".split()),
+    "model/stdlib.py": frozenset("sys importlib.import_module importlib.machinery importlib.util exec".split()),
     # Numbers that nobody can foretell without the host's secret; blake2b gives the same everywhere.
     "model/world/host.py": frozenset({"hashlib"}),
     # The edge where programs look in. ioctl() fills a buffer of the caller in the machine's byte order; a dropped

@@ -2,97 +2,143 @@
 
 `threading.py` builds everything (conditions, events, semaphores, barriers, timers, `Thread` itself) from very little: a
 lock that can be waited for, a way to start a thread, and each thread's number. So that is all there is here, and
-whoever waits for a condition or a queue waits for a lock in the end. What a thread waits for is read off the stack, for
-reports: the outermost call into those modules.
+whoever waits for a condition or a queue waits for an `Awaited` in the end. What a thread waits for is read off the
+stack, for reports: the outermost call into those modules by a name without an underscore.
 
 A lock that is released goes to who has waited longest, before the one that released it makes its next call.
 
-Not here: signals (signals.py), stack sizes, what threads of a C library would need.
+Not here: the queue below `queue` (queues.py), signals (signals.py), stack sizes, what threads of a C library would
+need.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from math import ceil
 from sys import _getframe
 from types import FrameType, ModuleType
 from typing import Any
 
-from ..waiting.scheduling import Broken, Guest, Interrupted, Scheduler, as_most
+from ..waiting.scheduling import Attempt, Broken, Guest, Interrupted, Scheduler, as_most
 
 TIMEOUT_MAX = 9223372036.0
 """Longest time-out of a lock, in seconds (PY_TIMEOUT_MAX)."""
 NS_PER_SECOND = 1_000_000_000
-_OURS = ("threading", "queue", __name__)
+_OURS = ("threading", "queue", "concurrent.futures._base", "concurrent.futures.thread")
 
 
-def _waited_for() -> str:
-    """The outermost call into the modules that wait by locks, on the caller's stack."""
-    found = "lock.acquire"
-    frame: FrameType | None = _getframe(2)
-    while frame is not None and frame.f_globals.get("__name__") in _OURS and frame.f_code.co_name != "run":
-        found = found if frame.f_globals["__name__"] == __name__ else frame.f_code.co_qualname
+def _waited_for(call: str) -> str:
+    """The outermost call into the modules that wait by locks, on the stack of the caller's caller; or `call` itself."""
+    frame: FrameType | None = _getframe(3)
+    while frame is not None and frame.f_code.co_name != "run":
+        names, told = frame.f_globals, frame.f_code.co_qualname.partition(".<locals>")[0]
+        if names.get("__name__") in _OURS:
+            call = call if told.rpartition(".")[2].startswith("_") else told
+        elif names.get("__package__") != __package__:
+            break
         frame = frame.f_back
-    return f"{found}()"
+    return f"{call}()"
 
 
-class Lock:
-    """A lock: held by nobody or by somebody, and those who wait for it. `scheduler` is the net's."""
+class Awaited:
+    """A thing that threads wait for in line. `scheduler` is the net's.
 
-    __slots__ = ("_held", "_queue")
+    Whoever lets it go calls `_wake`. No wake-up is lost on one whose wait is over already, because its time is or a
+    signal came, but who has not run since.
+    """
+
+    __slots__ = ("_line",)
     scheduler: Scheduler
 
     def __init__(self) -> None:
-        self._held = False
-        self._queue: list[Guest] = []
+        self._line: list[tuple[Guest, Attempt]] = []
 
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take the lock, waiting for it if need be, for `timeout` seconds at most; whether it was taken."""
-        until_ns = _until(self.scheduler, blocking, timeout)
-        if not self._held:
-            self._held = True
-            return True
-        if not blocking or timeout == 0:
-            return False
-        scheduler, me = self.scheduler, self.scheduler.running
+    def _is_there(self) -> bool:
+        """Whether it can be taken now."""
+        raise NotImplementedError
+
+    def _wait(self, call: str, take: Callable[[], None], until_ns: int | None) -> bool:
+        """The running thread waits in `call` until it is there, and `take` takes it; whether that was in time."""
+        scheduler = self.scheduler
+        if scheduler.is_being_ended():
+            raise SystemExit
         judge = _unlimited if until_ns is None else as_most
-        self._queue.append(me)
+
+        def attempt() -> bool:
+            if not self._is_there():
+                return False
+            take()
+            self._line.remove(mine)
+            self._wake()
+            return True
+
+        mine = scheduler.running, attempt
+        self._line.append(mine)
         try:
             while True:
-                with suppress(Interrupted):
-                    return scheduler.wait(_waited_for(), self._take, until_ns, judge=judge)
-                scheduler.handle()
-                if self._take():
+                try:
+                    return scheduler.wait(_waited_for(call), attempt, until_ns, judge=judge)
+                except Interrupted:
+                    scheduler.handle()
+                if attempt():
                     return True
                 if until_ns is not None and scheduler.now_ns > until_ns:
                     return False
         finally:
-            if me in self._queue:
-                self._queue.remove(me)
+            if mine in self._line:
+                self._line.remove(mine)
+                self._wake()
             scheduler.handle()
+
+    def _wake(self) -> None:
+        """If it is there, who has waited longest is to try."""
+        if not self._is_there():
+            return
+        for guest, attempt in self._line:
+            if guest.attempt is attempt:
+                self.scheduler.wake(guest)
+                return
+
+
+class Lock(Awaited):
+    """A lock: held by nobody or by somebody, and those who wait for it."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held = False
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, waiting for it if need be, for `timeout` seconds at most; whether it was taken."""
+        ends_ns = until_ns(self.scheduler, blocking, timeout)
+        if not self._held:
+            self._take()
+            return True
+        if not blocking or timeout == 0:
+            return False
+        return self._wait("lock.acquire", self._take, ends_ns)
 
     def release(self) -> None:
         """Let it go; who has waited longest is woken. RuntimeError if nobody holds it."""
         if not self._held:
             raise RuntimeError("release unlocked lock")
         self._held = False
-        if self._queue:
-            self.scheduler.wake(self._queue[0])
+        self._wake()
 
     def locked(self) -> bool:
         """Whether somebody holds it."""
         return self._held
 
-    def _take(self) -> bool:
-        if self._held:
-            return False
+    def _is_there(self) -> bool:
+        return not self._held
+
+    def _take(self) -> None:
         self._held = True
-        return True
 
     def _at_fork_reinit(self) -> None:
         self._held = False
-        self._queue.clear()
+        self._line.clear()
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -109,7 +155,8 @@ def _unlimited(restarts: bool, again: bool) -> Broken:
     return Broken.WAITS_ON if restarts else as_most(restarts, again)
 
 
-def _until(scheduler: Scheduler, blocking: bool, timeout: float) -> int | None:
+def until_ns(scheduler: Scheduler, blocking: bool, timeout: float) -> int | None:
+    """When a wait of `timeout` seconds that begins now is over; None if never. Raises as `lock.acquire` does."""
     if not blocking and timeout != -1:
         raise ValueError("can't specify a timeout for a non-blocking call")
     if timeout < 0 and timeout != -1:

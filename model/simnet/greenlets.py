@@ -18,7 +18,7 @@ from greenlet import getcurrent, greenlet
 
 from ..choices import Policy
 from ..trace import Event
-from ..waiting.scheduling import THREAD, Attempt, Deadlock, Guest, Judge, Scheduler, ThreadEvent
+from ..waiting.scheduling import THREAD, Deadlock, Guest, Scheduler, ThreadEvent
 from ..waiting.signals import SIGALRM
 from .arguments import NS_PER_SECOND
 
@@ -108,12 +108,8 @@ class Greenlets(Scheduler):
         super().forget(guest)
         del self._carriers[guest]
 
-    def wait(
-        self, on: str, attempt: Attempt, until_ns: int | None = None, reason: str = "", judge: Judge | None = None
-    ) -> bool:  # fmt: skip
-        if self.running not in self.guests:
-            raise SystemExit  # it is being ended
-        return super().wait(on, attempt, until_ns, reason, judge)
+    def is_being_ended(self) -> bool:
+        return self.running not in self.guests
 
     def end_all(self) -> None:
         """End every guest but the program's own where it stands; its `finally` clauses run, and cannot wait."""

@@ -17,8 +17,8 @@ run to the byte.
 The net is itself a host, called "lo". `net.host("b")` is a further one with the same modules and an address of its own
 (`address`), and `net.wire` is what joins them.
 
-Its threads (`net.threading`, `net.queue`) are guests: one runs at a time, in virtual time, and which is decided by the
-seed (model/guests). A thread of any host may use the sockets of every other.
+Its threads (`net.threading`, `net.queue`, `net.concurrent.futures`) are guests: one runs at a time, in virtual time,
+and which is decided by the seed (model/guests). A thread of any host may use the sockets of every other.
 
 Not here: one select over sockets of two hosts.
 """
@@ -27,12 +27,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 from .. import machines  # noqa: F401  # a rule is there once its file is imported: this imports them all
 from ..choices import Seeded
-from ..guests.modules import join_all
+from ..guests.modules import join_all, make_concurrent
 from ..profiles import LINUX, Profile
 from ..rules import Arrow
 from ..sockets.numbers import MOST
@@ -45,7 +46,10 @@ from .kernel import Kernel
 from .modules import make_modules
 from .wire import SimWire
 
-_INSIDE = ("socket", "select", "selectors", "fcntl", "time", "threading", "queue", "signal", "trace", "world", "wire")
+_INSIDE = (
+    "socket", "select", "selectors", "fcntl", "time", "threading", "queue", "signal", "concurrent", "trace", "world",
+    "wire",
+)  # fmt: skip
 
 
 class SimHost:
@@ -67,6 +71,12 @@ class SimHost:
         self.socket, self.select, self.selectors = modules["socket"], modules["select"], modules["selectors"]
         self.fcntl, self.time = modules["fcntl"], modules["time"]
         self.threading, self.queue, self.signal = modules["threading"], modules["queue"], modules["signal"]
+        self.__dict__.pop("concurrent", None)
+
+    @cached_property
+    def concurrent(self) -> ModuleType:
+        """`concurrent`, which has `futures`; made when it is first asked for."""
+        return make_concurrent(self._kernel.guests, self.threading, self.queue, self.time)
 
     @property
     def address(self) -> str:
@@ -146,7 +156,8 @@ class SimNet(SimHost):
 
     def join_threads(self) -> None:
         """Wait for all threads that a program would wait for before it ends: those that are no daemons."""
-        join_all(self.threading)
+        for host in self._hosts.values():
+            join_all(host.threading)
         self._guests.observe(self._host.seen)
 
     def count_arrows(self) -> Callable[[], Counter[Arrow]]:

@@ -197,6 +197,10 @@ class Scheduler(ABC):
         """A new thread that will run `body`; it is runnable."""
 
     @abstractmethod
+    def is_being_ended(self) -> bool:
+        """Whether the thread that asks is what is left of a net that is over: it may not wait any more."""
+
+    @abstractmethod
     def _go_on_elsewhere(self) -> None:
         """Let a runnable thread run, and time pass while there is none; returns when the caller's thread is chosen."""
 
@@ -208,8 +212,10 @@ class Scheduler(ABC):
         """The running thread waits until `attempt` holds or time is over; it was asked already, and did not hold.
 
         Whether it held. Raises, in the program's first thread, `Interrupted` if a signal came first (see `judge`), and
-        `Deadlock` if nothing can ever come.
+        `Deadlock` if nothing can ever come; in a thread that is being ended, SystemExit.
         """
+        if self.is_being_ended():
+            raise SystemExit
         me = self.running
         me.on, me.reason, me.attempt, me.until_ns, me.judge = on, reason, attempt, until_ns, judge
         self._stand_last(me)

@@ -1,9 +1,9 @@
 """A differing program made shorter: steps are left out while the same kind of difference remains.
 
 The steps of all threads are cut into parts, two at first and ever more. If a part alone shows the difference, or all
-but one do, that is gone on with (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002). What can
-be tried is tried at once, for each program is played in real time on the kernel. The number of plays and their time are
-bounded.
+but one do, that is gone on with (Zeller and Hildebrandt, Simplifying and Isolating Failure-Inducing Input, 2002). What
+can be tried is tried at once, for each program is played in real time on the kernel. The number of plays and their time
+are bounded.
 
 Not here: which programs (walking.py).
 """
