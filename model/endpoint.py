@@ -99,6 +99,9 @@ class Endpoint:
     """How long a call may wait to receive or accept, to send or connect, in ticks; None: for ever (SO_RCVTIMEO,
     SO_SNDTIMEO).
     """
+    lingers: bool = False
+    linger_ticks: int = 0
+    """Whether close waits until everything is acknowledged, and how many ticks at most; 0: it resets (SO_LINGER)."""
     keepalive: bool = False
     urgent_inline: bool = False
     """Whether the peer's urgent byte stays in the stream (SO_OOBINLINE)."""
@@ -113,6 +116,9 @@ class Endpoint:
         error, self.error = self.error, 0
         return error
 
+
+FOR_EVER_TICKS = (1 << 63) - 1
+"""The longest that the kernel waits is without end (MAX_SCHEDULE_TIMEOUT)."""
 
 _T = TypeVar("_T")
 

@@ -16,6 +16,7 @@ from .tcp import (
     acknowledging,
     answering,
     calls,
+    closing,
     ecn,
     handshake,
     icmp,
@@ -42,9 +43,9 @@ MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, URGENT, SOCKET, UDP, ER
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (
-    options, messages, errorqueue, calls, handshake, requests, paws, acceptance, acknowledging, recovery, timeouts,
-    urgent, text, ecn, answering, resting, timers, keepalive, icmp, udp_assembling, udp_calls, udp_icmp, epoll,
-    scheduling,
+    options, messages, errorqueue, calls, closing, handshake, requests, paws, acceptance, acknowledging, recovery,
+    timeouts, urgent, text, ecn, answering, resting, timers, keepalive, icmp, udp_assembling, udp_calls, udp_icmp,
+    epoll, scheduling,
 )  # fmt: skip
 """The modules whose import declares rules."""
 

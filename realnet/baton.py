@@ -39,7 +39,7 @@ from model.waiting.scheduling import THREAD, Guest, Scheduler, ThreadEvent, Thre
 from model.waiting.signals import Handler
 
 SLEEPS_IN = {
-    7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 43: "accept", 44: "sendto", 45: "recvfrom",
+    3: "close", 7: "poll", 23: "select", 35: "nanosleep", 42: "connect", 43: "accept", 44: "sendto", 45: "recvfrom",
     46: "sendmsg", 47: "recvmsg",
     230: "clock_nanosleep", 232: "epoll_wait", 270: "pselect6", 271: "ppoll", 281: "epoll_pwait", 288: "accept4",
 }  # fmt: skip

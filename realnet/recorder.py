@@ -246,7 +246,7 @@ class Recorder:
             )
 
     def close_all(self) -> None:
-        """Close every socket that is still open, whoever has it, and record no more."""
+        """Close every socket that is still open, whoever has it, and record no more. None lingers."""
         self.recording = False
         for fd, known_epoll in list(self._epolls.items()):
             epoll = known_epoll.owner()
@@ -255,6 +255,8 @@ class Recorder:
             elif _is_still(fd, known_epoll.inode):
                 os.close(fd)
         for fd, known in list(self._known.items()):
+            if _is_still(fd, known.inode):
+                known.view.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, bytes(8))
             self.part(fd)
             owner = known.owner()
             if owner is not None and owner.fileno() == fd:

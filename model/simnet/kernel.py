@@ -43,7 +43,7 @@ from ..values.constants import (
     SOL_SOCKET,
 )
 from ..values.observation import Observation
-from ..values.results import Answer, Block, Done, Fail
+from ..values.results import OK, Answer, Block, Done, Fail
 from ..waiting import sleeping
 from ..waiting.scheduling import Attempt, Broken, Deadlock, Interrupted, Judge, as_most
 from .arguments import FOREVER
@@ -71,6 +71,8 @@ class Host(Protocol):
     def low_water(self, fd: int, wanted: int, flags: int, /) -> int: ...
     def follows_nothing(self, fd: int, /) -> bool: ...
     def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None: ...
+    def lingers(self, fd: int, /) -> bool: ...
+    def closes_by_ns(self, fd: int, /) -> int | None: ...
     def seen(self) -> tuple[tuple[str, Observation], ...]: ...
     def beds(self, fds: Iterable[int], /) -> sleeping.Beds: ...
 
@@ -203,7 +205,34 @@ class Kernel:
             self._held[kept] = holds
             for hold in holds:
                 hold.fd = kept
+        if self.host.lingers(fd):
+            return self._until_closed(fd)
         return self.call("close", fd)
+
+    def _until_closed(self, fd: int) -> Answer:
+        """close() with SO_LINGER: the number is free at once, the file lives on until all is acknowledged, a signal
+        comes or the time is over, and the call succeeds (model/tcp/closing.py). The trace shows one call.
+        """
+        until_ns, kept = self.host.closes_by_ns(fd), self.host.keep(fd)
+        self.call("close", fd)
+        line = self.take_out()
+
+        def attempt() -> bool:
+            answer = self.call("close", kept, True)
+            self.forget()
+            return not isinstance(answer, Block)
+
+        if not attempt():
+            with suppress(Interrupted):
+                self.wait_for(
+                    _on("close", line), attempt, [kept], reason="the peer to acknowledge everything",
+                    until_ns=until_ns, line=line,
+                )  # fmt: skip
+            if kept in self.host.names:
+                self.quietly("close", kept)
+        self.put(line, OK)
+        self.guests.handle()
+        return OK
 
     @contextmanager
     def _hold(self, fd: int) -> Iterator[_Hold]:

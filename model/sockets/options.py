@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..endpoint import Endpoint
+from ..endpoint import FOR_EVER_TICKS, Endpoint
 from ..errorqueue import ERROR_QUEUE, QueueEvent
 from ..profiles import MS, SECOND
 from ..tcp import keepalive
@@ -42,6 +42,7 @@ from ..values.constants import (
     SO_DOMAIN,
     SO_ERROR,
     SO_KEEPALIVE,
+    SO_LINGER,
     SO_MEMINFO,
     SO_OOBINLINE,
     SO_PROTOCOL,
@@ -191,6 +192,26 @@ def _set_rcvlowat(end: Endpoint, value: int, host: Host) -> None:
         end.rcvbuf = space
         if end.window_clamp or host.profile.lowat_sets_clamp:
             end.window_clamp = max(end.window_clamp, value)
+
+
+_LINGER = struct.Struct("=ii")
+
+
+def _linger(end: Endpoint, host: Host) -> bytes:
+    """struct linger. What is longer than its second number holds is cut off there."""
+    seconds = end.linger_ticks * host.profile.jiffy_ns // SECOND & 0xFFFF_FFFF
+    return _LINGER.pack(end.lingers, seconds - (seconds >> 31 << 32))
+
+
+def _set_linger(end: Endpoint, value: bytes, host: Host) -> None:
+    """SO_LINGER for ever is as long as the kernel can wait at most, which is what less than nothing means too
+    (MAX_SCHEDULE_TIMEOUT). A time is not changed by switching it off.
+    """
+    end.lingers, seconds = bool((given := _LINGER.unpack_from(value))[0]), given[1]
+    if end.lingers:
+        ticks_a_second = SECOND // host.profile.jiffy_ns
+        within = 0 <= seconds < FOR_EVER_TICKS // ticks_a_second
+        end.linger_ticks = seconds * ticks_a_second if within else FOR_EVER_TICKS
 
 
 _TIMEVAL = struct.Struct("=qq")
@@ -384,6 +405,7 @@ OPTIONS: dict[tuple[int, int], Option] = {
     (SOL_SOCKET, SO_SNDTIMEO): Option(
         "SO_SNDTIMEO", lambda e, h: _patience(e.send_ticks, h), _set_send_patience, size=_TIMEVAL.size
     ),
+    (SOL_SOCKET, SO_LINGER): Option("SO_LINGER", _linger, _set_linger, size=_LINGER.size),
     (SOL_SOCKET, SO_RCVLOWAT): Option("SO_RCVLOWAT", lambda e, h: e.rcvlowat, _set_rcvlowat),
     (SOL_SOCKET, SO_KEEPALIVE): Option("SO_KEEPALIVE", lambda e, h: int(e.keepalive), _set_keepalive),
     (IPPROTO_TCP, TCP_KEEPIDLE): Option(

@@ -1,4 +1,4 @@
-"""The user's calls on a TCP socket: listen, accept, send, recv, shutdown, close, and what each can answer.
+"""The user's calls on a TCP socket: listen, accept, send, recv, ioctl, and what each can answer.
 
 `send` only copies: what it answers depends on the room in the send buffer, not on the peer, except that on loopback
 the bytes are with the peer before the call returns and may make room again. `recv` only takes what is there. A call
@@ -8,7 +8,7 @@ The order of the rules for one call is the order in which the kernel looks: byte
 before a pending error, the error before "not connected".
 
 Not here: connect (its way depends on the socket's life, see sockets/life.py), recv of urgent data (urgent.py),
-how long a recv goes on that waits (reading.py), SO_LINGER.
+how long a recv goes on that waits (reading.py), shutdown and close (closing.py).
 """
 
 from __future__ import annotations
@@ -25,15 +25,11 @@ from ..values.constants import (
     MSG_OOB,
     MSG_PEEK,
     MSG_TRUNC,
-    SHUT_RD,
-    SHUT_RDWR,
-    SHUT_WR,
     TcpState,
 )
 from ..values.results import OK, Answer, Block, Done, Fail
 from . import backlog, memory, urgent
-from .block import Tcb, Timer
-from .ends import abandon_children, disconnect, unhash
+from .block import Tcb
 from .machine import (
     CONNECTING,
     RECEIVE_BUFFER,
@@ -46,7 +42,7 @@ from .machine import (
     SendBuffer,
     TcpEvent,
 )
-from .output import current_mss, push_pending, send_ack, send_fin, send_reset, size_goal
+from .output import current_mss, push_pending, send_ack, size_goal
 from .reading import follows_nothing, low_water, up_to_mark
 from .tuning import note_read
 from .windows import is_half_full, select_window
@@ -520,139 +516,6 @@ def reading_opens_window(tcb: Tcb, count: int, host: Host) -> None:
 
 
 # ---------------------------------------------------------------- shutdown and close
-
-
-def _shuts(tcb: Tcb, how: int) -> None:
-    tcb.read_shut = tcb.read_shut or how in (SHUT_RD, SHUT_RDWR)
-    tcb.write_shut = tcb.write_shut or how in (SHUT_WR, SHUT_RDWR)
-
-
-@TCP.rule(on=TcpEvent.SHUTDOWN, stays=NOT_CONNECTED, cite="shutdown(2), ENOTCONN; inet_shutdown")
-def shutdown_without_connection(tcb: Tcb, how: int, host: Host) -> Answer:
-    """Not connected: ENOTCONN. The direction is shut all the same, and stays so when the socket is connected later.
-    POSIX says that nothing changes; Linux does change it."""
-    if host.profile.shutdown_sticks_before_connect:
-        _shuts(tcb, how)
-    return Fail(errno.ENOTCONN)
-
-
-@TCP.rule(
-    on=TcpEvent.SHUTDOWN, stays=(S.LISTEN,), when=lambda tcb, how, host: how == SHUT_WR, cite="inet_shutdown",
-)  # fmt: skip
-def shutdown_listener_for_writing(tcb: Tcb, how: int, host: Host) -> Answer:
-    """A listener never writes: nothing happens."""
-    return OK
-
-
-@TCP.rule(on=TcpEvent.SHUTDOWN, moves={S.LISTEN: S.CLOSED}, cite="inet_shutdown, tcp_disconnect")
-def shutdown_stops_listening(tcb: Tcb, how: int, host: Host) -> Answer:
-    """A listener shut for reading is a closed socket again; the connections that waited are reset."""
-    abandon_children(tcb, host)
-    unhash(tcb, host)
-    disconnect(tcb, host)
-    return OK
-
-
-@TCP.rule(on=TcpEvent.SHUTDOWN, moves={S.SYN_SENT: S.CLOSED}, cite="inet_shutdown, tcp_disconnect")
-def shutdown_gives_up_connecting(tcb: Tcb, how: int, host: Host) -> Answer:
-    """The attempt to connect is abandoned, and ECONNRESET is left pending."""
-    unhash(tcb, host)
-    disconnect(tcb, host)
-    tcb.error = errno.ECONNRESET
-    return OK
-
-
-@TCP.rule(
-    on=TcpEvent.SHUTDOWN, stays=(S.SYN_RECEIVED, *SYNCHRONIZED), when=lambda tcb, how, host: how == SHUT_RD,
-    cite="shutdown(2)",
-)  # fmt: skip
-def shutdown_reading(tcb: Tcb, how: int, host: Host) -> Answer:
-    """The reader sees end of file; the peer is told nothing, and what it sends can still be read."""
-    _shuts(tcb, how)
-    return OK
-
-
-@TCP.rule(
-    on=TcpEvent.SHUTDOWN, moves={S.ESTABLISHED: S.FIN_WAIT_1, S.CLOSE_WAIT: S.LAST_ACK},
-    cite="RFC 9293 §3.10.4, CLOSE in ESTABLISHED and CLOSE-WAIT; tcp_shutdown",
-)  # fmt: skip
-def shutdown_sends_fin(tcb: Tcb, how: int, host: Host) -> Answer:
-    """A FIN goes out behind everything that waits to be sent; the other direction goes on."""
-    _shuts(tcb, how)
-    send_fin(tcb, host)
-    return OK
-
-
-@TCP.rule(
-    on=TcpEvent.SHUTDOWN, stays=(S.SYN_RECEIVED, S.FIN_WAIT_1, S.FIN_WAIT_2, S.CLOSING, S.LAST_ACK),
-    cite="tcp_shutdown",
-)  # fmt: skip
-def shutdown_again(tcb: Tcb, how: int, host: Host) -> Answer:
-    """The FIN was sent before: only the bits change."""
-    _shuts(tcb, how)
-    return OK
-
-
-@TCP.rule(on=TcpEvent.CLOSE, stays=(S.CLOSED,), cite="close(2); RFC 9293 §3.10.4, CLOSE in CLOSED")
-def close_without_connection(tcb: Tcb, host: Host) -> None:
-    """Nothing is connected: the socket is gone."""
-    memory.discard_received(tcb, host.profile)
-    host.remove(tcb)
-
-
-@TCP.rule(on=TcpEvent.CLOSE, moves={S.LISTEN: S.CLOSED}, cite="RFC 9293 §3.10.4, CLOSE in LISTEN; inet_csk_listen_stop")
-def close_listener(tcb: Tcb, host: Host) -> None:
-    """The listener is gone, and the connections that waited to be accepted are reset."""
-    abandon_children(tcb, host)
-    host.remove(tcb)
-
-
-@TCP.rule(on=TcpEvent.CLOSE, moves={S.SYN_SENT: S.CLOSED}, cite="RFC 9293 §3.10.4, CLOSE in SYN-SENT")
-def close_gives_up_connecting(tcb: Tcb, host: Host) -> None:
-    """The attempt to connect is forgotten; nothing is sent."""
-    host.remove(tcb)
-
-
-@TCP.rule(
-    on=TcpEvent.CLOSE, moves=dict.fromkeys(SYNCHRONIZED, S.CLOSED),
-    when=lambda tcb, host: tcb.readable_bytes > 0, cite="RFC 2525 §2.17; RFC 1122 §4.2.2.13; __tcp_close",
-)  # fmt: skip
-def close_with_unread_bytes(tcb: Tcb, host: Host) -> None:
-    """Received bytes were never read: the peer gets a reset instead of a FIN, because data was lost."""
-    memory.discard_received(tcb, host.profile)
-    host.leave_tables(tcb)
-    send_reset(tcb, host)
-    host.remove(tcb)
-
-
-@TCP.rule(
-    on=TcpEvent.CLOSE,
-    moves={S.ESTABLISHED: S.FIN_WAIT_1, S.SYN_RECEIVED: S.FIN_WAIT_1, S.CLOSE_WAIT: S.LAST_ACK},
-    cite="RFC 9293 §3.10.4, CLOSE in ESTABLISHED and CLOSE-WAIT",
-)  # fmt: skip
-def close_sends_fin(tcb: Tcb, host: Host) -> None:
-    """A FIN goes out behind everything that waits to be sent; the connection goes on without its descriptor."""
-    tcb.read_shut = tcb.write_shut = True
-    memory.discard_received(tcb, host.profile)
-    send_fin(tcb, host)
-
-
-@TCP.rule(
-    on=TcpEvent.CLOSE, stays=(S.FIN_WAIT_1, S.CLOSING, S.LAST_ACK),
-    cite="RFC 9293 §3.10.4: the FIN was sent before",
-)  # fmt: skip
-def close_after_fin(tcb: Tcb, host: Host) -> None:
-    """The FIN was sent before: the connection finishes without its descriptor."""
-    tcb.read_shut = tcb.write_shut = True
-    memory.discard_received(tcb, host.profile)
-
-
-@TCP.rule(on=TcpEvent.CLOSE, stays=(S.FIN_WAIT_2,), cite="RFC 9293 §3.10.4; tcp_fin_timeout in tcp(7)")
-def close_in_fin_wait_2(tcb: Tcb, host: Host) -> None:
-    """Only the peer's FIN is missing: it is waited for, but not for ever."""
-    tcb.read_shut = tcb.write_shut = True
-    memory.discard_received(tcb, host.profile)
-    host.set_timer(tcb, Timer.TIME_WAIT, host.profile.fin_wait_2_ns)
 
 
 # ---------------------------------------------------------------- ioctl

@@ -25,12 +25,12 @@ from typing import Any
 import attrs
 
 from ..choices import SECRET, Choice, Policy
-from ..endpoint import Endpoint, clone
+from ..endpoint import FOR_EVER_TICKS, Endpoint, clone
 from ..profiles import Profile
 from ..rules import Arrow
 from ..sockets.numbers import Numbers
 from ..sockets.ports import Ports
-from ..tcp import backlog, memory, reading
+from ..tcp import backlog, closing, memory, reading
 from ..tcp.algorithms import set_algorithm
 from ..tcp.arrival import arrive
 from ..tcp.block import Pending, Tcb, Timer
@@ -294,6 +294,7 @@ class Host:
         child.rcvlowat, child.notsent_lowat = listener.rcvlowat, listener.notsent_lowat
         child.receive_ticks, child.send_ticks = listener.receive_ticks, listener.send_ticks
         child.reuse_address, child.urgent_inline = listener.reuse_address, listener.urgent_inline
+        child.lingers, child.linger_ticks = listener.lingers, listener.linger_ticks
         child.read_shut, child.write_shut = listener.read_shut, listener.write_shut
         child.hears_errors, child.path_discovery = listener.hears_errors, listener.path_discovery
         set_algorithm(child, listener.control_name)
@@ -444,7 +445,19 @@ class Host:
     def gives_up_ns(self, fd: int, *, sends: bool) -> int | None:
         """When a call that begins to wait now gives up, to send and connect or to receive and accept; None: never."""
         end = self.descriptors[fd]
-        ticks = end.send_ticks if sends else end.receive_ticks
+        return self._wait_ends_ns(end.send_ticks if sends else end.receive_ticks)
+
+    def closes_by_ns(self, fd: int) -> int | None:
+        """When a close() that lingers and begins now gives up; None: never."""
+        ticks = self.descriptors[fd].linger_ticks
+        return self._wait_ends_ns(ticks if ticks < FOR_EVER_TICKS else None)
+
+    def lingers(self, fd: int) -> bool:
+        """Whether close() of a descriptor waits: it is the last one, and SO_LINGER asks for it."""
+        end = self.descriptors.get(fd)
+        return isinstance(end, Tcb) and not end.duplicates and closing.lingers(end)
+
+    def _wait_ends_ns(self, ticks: int | None) -> int | None:
         if ticks is None:
             return None
         tick_ns = self.profile.jiffy_ns

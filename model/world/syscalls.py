@@ -20,6 +20,7 @@ from ..sockets.life import SOCKET, LifeEvent
 from ..sockets.options import NotModelled, getsockopt, setsockopt
 from ..tcp import backlog
 from ..tcp.block import Tcb
+from ..tcp.closing import FINISHING
 from ..tcp.machine import TCP, URGENT, TcpEvent, UrgentEvent
 from ..udp.machine import UDP, UdpEvent, UdpSocket
 from ..values.addresses import Address
@@ -43,7 +44,7 @@ from ..values.constants import (
     TcpState,
 )
 from ..values.messages import Ancillary, fitted
-from ..values.results import Answer, Done
+from ..values.results import Answer, Block, Done
 from ..waiting import epoll, polling
 from ..waiting.interest import Epoll, Wish
 
@@ -104,11 +105,18 @@ def socket(host: Host, family: int, kind: int, proto: int) -> Answer:
 
 
 @_call
-def close(host: Host, fd: int) -> Answer:
+def close(host: Host, fd: int, lingers: bool = False) -> Answer:
+    """`lingers`: whoever calls waits if SO_LINGER asks for it, and calls again; meanwhile the descriptor is there."""
     file = host.file(fd)
     if file is None:
         return _closed(host, fd)
     shared = file.duplicates > 0
+    if lingers and isinstance(file, Tcb):
+        if file.number in host.watchers:
+            epoll.close(file.number, host)
+        _locked(host, TCP, TcpEvent.CLOSE, file)
+        if file.state in FINISHING:
+            return Block("the peer to acknowledge everything")
     answer: Answer = DESCRIPTOR.fire(
         host.trail, DescriptorEvent.CLOSE, Descriptor(fd, DescriptorState.OPEN), shared, host
     )

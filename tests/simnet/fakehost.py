@@ -82,6 +82,12 @@ class FakeHost:
     def follows_nothing(self, fd: int, /) -> bool:
         return True
 
+    def lingers(self, fd: int, /) -> bool:
+        return False
+
+    def closes_by_ns(self, fd: int, /) -> int | None:
+        return None
+
     def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None:
         return None
 
