@@ -23,6 +23,7 @@ Not here: performing operations (arms.py).
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -61,6 +62,7 @@ from model.values.constants import (
     SIOCOUTQNSD,
     SO_ERROR,
     SO_KEEPALIVE,
+    SO_LINGER,
     SO_OOBINLINE,
     SO_RCVBUF,
     SO_RCVLOWAT,
@@ -122,6 +124,8 @@ BEYOND = 1 << 30
 LIFE_OPTIONS = (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT)
 FINE_OPTIONS = (TCP_CORK, TCP_NOTSENT_LOWAT, TCP_WINDOW_CLAMP)
 LIFE_VALUES = (-1, 0, 1, 127, 128, 7200, 32_767, 32_768)
+LINGERS = (struct.pack("=ii", 1, 0), struct.pack("=ii", 0, 5), struct.pack("=ii", -1, 0))
+"""Times to linger in which close never waits."""
 NOTSENT = (1, 2, 1000, 4096, 16_384, 100_000, 0, -1)
 LOW_MARKS = (1, 2, 100, 1000, 5000, 50_000, 300_000, 0, -1)
 CLAMPS = (1, 1152, 1153, 3000, 10_000, 32_768, 65_536, 300_000, 0)
@@ -224,6 +228,8 @@ def _tcp_operation(family: str, number: int, tcb: Tcb, sockets: Sockets, draw: D
             return ("accept", number) if len(sockets) < MOST_SOCKETS[family] else ("close", number)
         if lives and pick == 8:
             return ("close", number)
+    elif tcb.lingers and draw(4) == 0:
+        return ("close", number)
     elif tcb.state is TcpState.CLOSED and lives and draw(3):
         return _opening(number, sockets, draw)
     elif tcb.state is not TcpState.CLOSED and draw(10) < (5 if lives else 8):
@@ -373,6 +379,8 @@ def _anything(number: int, sockets: Sockets, draw: Draw, family: str) -> Operati
         case 25:
             return ("setsockopt", number, IPPROTO_IP, IP_RECVERR, draw(2))
         case _:
+            if not sockets[number].lingers and draw(5) == 4:
+                return ("setbytes", number, SOL_SOCKET, SO_LINGER, LINGERS[draw(3)])
             return ("close", number)
 
 
