@@ -46,27 +46,37 @@ def _listening(net: Any, backlog: int = 5) -> Any:
     return sock
 
 
-def _connected(net: Any) -> tuple[Any, Any]:
-    """A client and the server's end, with nothing under way; the client knows that it is connected."""
-    client, server = _connected_unknowing(net)
+def _connected(net: Any, buffers: int = 0) -> tuple[Any, Any]:
+    """A client and the server's end, with nothing under way; the client knows that it is connected. `buffers` is asked
+    for the client's send buffer and the server's receive buffer, in bytes.
+    """
+    client, server = _connected_unknowing(net, buffers)
     client.connect_ex(HERE)
     return client, server
 
 
-def _connected_unknowing(net: Any) -> tuple[Any, Any]:
+def _connected_unknowing(net: Any, buffers: int = 0) -> tuple[Any, Any]:
     """The same, where connect() was called once and said EINPROGRESS."""
     with contextlib.closing(_listening(net)) as listener:
         client = _stream(net)
+        if buffers:
+            client.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_SNDBUF, buffers)
+            listener.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_RCVBUF, buffers)
         client.connect_ex(HERE)
         server, _ = listener.accept()
         server.setblocking(False)
     return client, server
 
 
-def _fill(sock: Any) -> None:
+def _filled(net: Any) -> tuple[Any, Any]:
+    """A client that can send no more. The buffers are small, so that few packets are enough: many would be left to
+    ksoftirqd under load, and then there is soon room again.
+    """
+    client, server = _connected(net, buffers=50_000)
     with contextlib.suppress(BlockingIOError):
         while True:
-            sock.send(bytes(65_536))
+            client.send(bytes(65_536))
+    return client, server
 
 
 # ---------------------------------------------------------------- streams
@@ -198,26 +208,23 @@ def below_low_water(net: Any) -> Any:
 @situation
 def full(net: Any) -> Any:
     """connected, the send buffer is full"""
-    client, server = _connected(net)
+    client, server = _filled(net)
     keep(server)
-    _fill(client)
     return client
 
 
 @situation
 def little_room(net: Any) -> Any:
     """connected, the send buffer was full, less than a third is free again"""
-    client, server = _connected(net)
-    _fill(client)
-    keep(server).recv(100_000)
+    client, server = _filled(net)
+    keep(server).recv(10_000)
     return client
 
 
 @situation
 def much_room(net: Any) -> Any:
     """connected, the send buffer was full, the peer has read most"""
-    client, server = _connected(net)
-    _fill(client)
+    client, server = _filled(net)
     keep(server)
     with contextlib.suppress(BlockingIOError):
         while True:

@@ -21,10 +21,16 @@ def cells() -> dict[Key, Cell]:
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_both_arms_answer_the_same(situation: str, cells: dict[Key, Cell]) -> None:
-    """Where the model has nothing, the page has what the kernel says."""
+    """Where the model has nothing, the page has what the kernel says. A cell that differs is made again if the machine
+    was seen to hold it up, and only then.
+    """
     try:
         with RealNet() as net:
             kernel = made(situation, net)
+            for column in COLUMNS * 5:
+                there = kernel[column.name]
+                if there.held_up and there != cells[situation, column.name]:
+                    kernel[column.name] = cell(net, situation, column)
     except NamespaceRefused as refusal:
         pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
     said = committed()["cells"][situation]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import time
 from resource import RUSAGE_THREAD, getrusage
 from typing import Any
 
@@ -23,6 +24,10 @@ from .calls import FREE, SOMEBODY, TAKEN, Column
 
 PATIENCE_S = 0.012
 """How long a blocking call waits before it gives up, in seconds: three ticks of the kernel's."""
+HELD_UP_S = 0.1
+"""A cell takes less time than this, in seconds; the first timer that could disturb it, of a closed window, is set for
+twice as long.
+"""
 _KNOWN_PORTS = {0, *(port for _, port in (HERE, NOBODY, FREE, TAKEN, SOMEBODY))}
 _TIMEVAL = struct.pack("=qq", 0, int(PATIENCE_S * 1e6))
 
@@ -50,6 +55,8 @@ class Cell:
 
     nonblocking: Answer
     blocking: Answer | None = None
+    held_up: bool = attrs.field(default=False, eq=False)
+    """Whether the machine was so busy that timers may have fired which have no part in it."""
 
     @property
     def missing(self) -> bool:
@@ -59,10 +66,10 @@ class Cell:
 
 def cell(net: Any, situation: str, column: Column) -> Cell:
     """Make the call in the situation, on a net of either arm."""
-    return Cell(
-        _answer(net, situation, column, blocking=False),
-        _answer(net, situation, column, blocking=True) if column.waits else None,
-    )
+    began = time.monotonic()
+    nonblocking = _answer(net, situation, column, blocking=False)
+    blocking = _answer(net, situation, column, blocking=True) if column.waits else None
+    return Cell(nonblocking, blocking, time.monotonic() - began > HELD_UP_S)
 
 
 def _answer(net: Any, situation: str, column: Column, *, blocking: bool) -> Answer:
@@ -80,7 +87,7 @@ def _answer(net: Any, situation: str, column: Column, *, blocking: bool) -> Answ
             return Answer(missing=str(missing))
         except (OSError, ValueError) as raised:
             error = (type(raised).__name__, getattr(raised, "errno", None) or 0)
-        return Answer(value, error, "", _sleeps(net) > before, *_afterwards(net, sock))
+        return Answer(value, error, "", blocking and _sleeps(net) > before, *_afterwards(net, sock))
     finally:
         with contextlib.suppress(OSError, UnboundLocalError):
             sock.close()
