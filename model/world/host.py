@@ -34,7 +34,7 @@ from ..tcp import backlog, memory
 from ..tcp.algorithms import set_algorithm
 from ..tcp.arrival import arrive
 from ..tcp.block import Pending, Tcb, Timer
-from ..tcp.machine import REQUEST, TCP, RequestEvent, TcpEvent
+from ..tcp.machine import CONNECTING, REQUEST, TCP, RequestEvent, TcpEvent
 from ..tcp.output import reset_in_answer
 from ..tcp.requests import lost_listener
 from ..trace import CallEvent, TimerEvent, Trace, WireEvent
@@ -429,6 +429,11 @@ class Host:
         """Whether an error is pending on a socket."""
         end = self.descriptors.get(fd)
         return end is not None and end.error != 0
+
+    def is_connecting(self, fd: int) -> bool:
+        """Whether the connection of a stream is not there yet."""
+        end = self.descriptors.get(fd)
+        return isinstance(end, Tcb) and end.state in CONNECTING
 
     def is_at_mark(self, fd: int) -> bool:
         """Whether the next byte of a stream is the urgent one."""

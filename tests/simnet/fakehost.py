@@ -76,6 +76,9 @@ class FakeHost:
     def has_error(self, fd: int, /) -> bool:
         return False
 
+    def is_connecting(self, fd: int, /) -> bool:
+        return False
+
     def is_at_mark(self, fd: int, /) -> bool:
         return False
 
