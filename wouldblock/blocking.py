@@ -4,8 +4,10 @@ Each cell of its tables is the outcome of a small program: the first thread make
 does something to it, and what comes of the call is written down. The page is made on the model; a test makes every cell
 on the kernel too and demands the same.
 
-Time is told in tenths of a second: something happens after one, somebody looks after two, time-outs are of three, and
-what the call waits for comes in the end if nothing else did.
+Something happens a tenth of a second after the call was made, and a tenth later somebody looks whether it is over. What
+the call waits for comes in the end if nothing else did. Where times matter all is slower, and is told in quarters of a
+second: time-outs are of two, and something happens after one. A machine that holds a thread up for longer than that is
+too busy for this.
 
 Not here: the calls (waits.py); the reasons behind the outcomes (docs/decisions.md, model/waiting).
 """
@@ -25,11 +27,10 @@ import attrs
 from .waits import SYSTEM_CALLS, WAITS, Do, Wait, let_go, limit
 
 PAGE = Path(__file__).parent.parent / "docs" / "blocking.md"
-TENTH_S = 0.1
-LIMIT_S = 0.3
-_PATIENCE = 3
-"""Tenths of a second after which what has been waited for comes, where no time-out is to be seen."""
-_LONG_PATIENCE = 12
+TENTH_S, QUARTER_S = 0.1, 0.25
+LIMIT_S = 2 * QUARTER_S
+_PATIENCE_S, _LONG_PATIENCE_S = 0.3, 2.0
+"""After so long what has been waited for comes, where no time-out is to be seen, and where one is."""
 NOTHING = "–"
 
 
@@ -44,13 +45,13 @@ class Seen:
     on: str
     """What `net.waiting()` said of the caller before anything happened; empty: it did not wait."""
     slept: bool
-    """Whether it still waited a tenth of a second after that."""
+    """Whether it was not over a tenth of a second after that."""
     gave: str
     """What it gave in the end, in words."""
     ended: bool
     """Whether nothing ended it but what it waits for, which then came."""
     after: int
-    """How many tenths of a second it took, if it was not ended so."""
+    """How many quarters of a second it took, if it was over neither then nor so."""
     handled: tuple[int, ...] = ()
     """How often handlers had run a tenth of a second after the signal, and in the end."""
 
@@ -68,11 +69,11 @@ class Two:
 
 
 def play(
-    net: Any, wait: Wait, call: Callable[[], Any], happens: Do | None = None, *, patience: int = _PATIENCE,
-    signal: bool = False, raises: bool = False, restarts: bool = False,
+    net: Any, wait: Wait, call: Callable[[], Any], happens: Do | None = None, *, at_s: float = TENTH_S,
+    patience_s: float = _PATIENCE_S, signal: bool = False, raises: bool = False, restarts: bool = False,
 ) -> Seen:  # fmt: skip
-    """The first thread makes a call; after a tenth of a second something happens, or it is sent a `signal`, whose
-    handler returns or `raises`, and lets calls restart or not.
+    """The first thread makes a call. After a while (`at_s`) something happens, or it is sent a `signal`, whose handler
+    returns or `raises`, and lets calls restart or not.
     """
     handled: list[int] = []
     over: list[str] = []
@@ -86,7 +87,7 @@ def play(
 
     def others() -> None:
         try:
-            net.time.sleep(TENTH_S)
+            net.time.sleep(at_s)
             seen.append("" if over else net.waiting().get("MainThread", ""))
             if signal:
                 net.signal.pthread_kill(net.threading.main_thread().ident, net.signal.SIGUSR2)
@@ -94,9 +95,8 @@ def play(
                 happens()
             net.time.sleep(TENTH_S)
             seen.extend((not over, len(handled)))
-            for _ in range(2, patience):
-                if not over:
-                    net.time.sleep(TENTH_S)
+            while not over and net.time.monotonic() < began + patience_s:
+                net.time.sleep(TENTH_S)
             seen.append(not over)
             if not over:
                 wait.end()
@@ -114,12 +114,13 @@ def play(
     except Exception as error:
         gave = in_words(error)
     over.append(gave)
-    after = _tenths(net.time.monotonic() - began)
+    took_s = net.time.monotonic() - began
     other.join()
     if failed:
         raise failed[0]
     on, slept, soon, ended = seen
-    return Seen(on, slept, gave, ended, 0 if ended else after, (soon, len(handled)) if signal else ())
+    after = int(took_s / QUARTER_S + 0.05) if slept and not ended else 0
+    return Seen(on, slept, gave, ended, after, (soon, len(handled)) if signal else ())
 
 
 def play_two(net: Any, wait: Wait) -> Two | None:
@@ -151,11 +152,6 @@ def play_two(net: Any, wait: Wait) -> Two | None:
     for thread in threads:
         thread.join()
     return seen
-
-
-def _tenths(seconds: float) -> int:
-    """Nothing comes before its time; on a busy machine it may come most of a tenth late."""
-    return int(seconds / TENTH_S + 0.05)
 
 
 def in_words(error: Exception) -> str:
@@ -193,21 +189,21 @@ def _by_settimeout(net: Any, wait: Wait, **more: Any) -> Seen | None:
     if not (wait.sock and wait.times_out):
         return None
     wait.sock.settimeout(LIMIT_S)
-    return play(net, wait, wait.call, patience=_LONG_PATIENCE, **more)
+    return play(net, wait, wait.call, at_s=QUARTER_S, patience_s=_LONG_PATIENCE_S, **more)
 
 
 def _by_option(net: Any, wait: Wait, **more: Any) -> Seen | None:
     if not wait.option:
         return None
     limit(net, wait.sock, wait.option, LIMIT_S)
-    return play(net, wait, wait.call, patience=_LONG_PATIENCE, **more)
+    return play(net, wait, wait.call, at_s=QUARTER_S, patience_s=_LONG_PATIENCE_S, **more)
 
 
 def _by_argument(net: Any, wait: Wait, **more: Any) -> Seen | None:
     limited = wait.limited
     if limited is None:
         return None
-    return play(net, wait, lambda: limited(LIMIT_S), patience=_LONG_PATIENCE, **more)
+    return play(net, wait, lambda: limited(LIMIT_S), at_s=QUARTER_S, patience_s=_LONG_PATIENCE_S, **more)
 
 
 def _signalled(**how: Any) -> Cell:
@@ -264,6 +260,8 @@ def _shut(how: str) -> Cell:
 def _outcome(seen: Answer, natural: str) -> str:
     """Of a call to which something happens."""
     assert isinstance(seen, Seen)
+    if not seen.on:
+        return f"does not wait: {seen.gave}"
     if not seen.slept:
         return seen.gave
     return "waits on" if seen.gave == natural else f"waits on, then {seen.gave}"
@@ -276,7 +274,9 @@ def _limited(seen: Answer, natural: str) -> str:
         return f"does not wait: {seen.gave}"
     if seen.ended:
         return "waits on, without end"
-    return seen.gave if seen.after == round(LIMIT_S / TENTH_S) else f"{seen.gave}, after {seen.after / 10} s"
+    if not seen.slept:
+        return f"{seen.gave}, at once"
+    return seen.gave if seen.after == LIMIT_S / QUARTER_S else f"{seen.gave}, after {seen.after * QUARTER_S:g} s"
 
 
 def _interrupted(seen: Answer, natural: str) -> str:
@@ -312,7 +312,7 @@ TABLES = {
     "time-outs": Table(
         "Time-outs",
         """\
-Each is of 0.3 s. `settimeout` is Python's: the thread sleeps in poll, and the exception is `TimeoutError`.
+Each is of half a second. `settimeout` is Python's: the thread sleeps in poll, and the exception is `TimeoutError`.
 `SO_RCVTIMEO` and `SO_SNDTIMEO` are the kernel's: the call itself ends, with an error number or with what it has. Of
 `sendall` the first counts for the whole, the second for each send(2) that it makes.""",
         {
@@ -342,8 +342,8 @@ that is so in the first thread, which alone runs handlers. Any other makes its c
     "signals and time-outs": Table(
         "A signal half-way through a time-out",
         """\
-The time-out is of 0.3 s, the signal comes after 0.1 s, and its handler returns. Python keeps the time that is left. The
-kernel does not, and begins anew; for a connect it forgets the time-out.""",
+The time-out is of half a second, the signal comes after a quarter, and its handler returns. Python keeps the time that
+is left. The kernel does not, and begins anew; for a connect it forgets the time-out.""",
         {
             "`settimeout`": partial(_by_settimeout, signal=True),
             "`SO_RCVTIMEO`, `SO_SNDTIMEO`": partial(_by_option, signal=True),
@@ -388,8 +388,7 @@ def way(words: str) -> Cell:
     """The cell of one of them."""
 
     def cell(net: Any, wait: Wait) -> Seen:
-        patience = _PATIENCE + _tenths(wait.takes_s)
-        return play(net, wait, wait.call, wait.ways[words], patience=patience)
+        return play(net, wait, wait.call, wait.ways[words], patience_s=_PATIENCE_S + wait.takes_s)
 
     return cell
 
@@ -466,7 +465,7 @@ def _wakes(arm: Callable[[], Any]) -> Iterator[str]:
         for each in words:
             seen = found(arm, name, way(each))
             assert isinstance(seen, Seen)
-            later = f", after {seen.after / 10 - TENTH_S:.1f} s" if seen.after > 1 else ""
+            later = f", {seen.after * QUARTER_S:g} s after the call" if seen.after else ""
             shown += [each, "waits on" if seen.ended else f"{seen.gave}{later}"]
         lines[name] = tuple(shown)
     for names, cells in _merged(lines):
