@@ -51,9 +51,8 @@ from .errors import raised
 from .greenlets import Clock, Greenlets
 
 _EINTR, _EAGAIN = 4, 11
-_SENDS = ("connect", "send", "sendto", "sendmsg")
-_RECEIVES = ("recv", "recvfrom", "recvmsg")
-_ROOM = "room in the send buffer"
+_SENDS, _RECEIVES = ("connect", "send", "sendto", "sendmsg"), ("recv", "recvfrom", "recvmsg")
+_ROOM, _CONNECTION = "room in the send buffer", "the connection to be established"
 BUSY_CALLS = 20_000
 """So often may calls say that there is nothing to do yet, one behind the other, while no virtual time passes."""
 
@@ -70,6 +69,7 @@ class Host(Protocol):
     def has_error(self, fd: int, /) -> bool: ...
     def low_water(self, fd: int, wanted: int, flags: int, /) -> int: ...
     def follows_nothing(self, fd: int, /) -> bool: ...
+    def is_connecting(self, fd: int, /) -> bool: ...
     def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None: ...
     def lingers(self, fd: int, /) -> bool: ...
     def closes_by_ns(self, fd: int, /) -> int | None: ...
@@ -562,9 +562,10 @@ class Kernel:
                 def judge(restarts: bool, again: bool, as_ever: Judge = as_ever) -> Broken:
                     return self._over(line, answered(Done(taken))) if taken else as_ever(restarts, again)
 
+                reason = _CONNECTION if self.host.is_connecting(fd) else _ROOM
                 with suppress(Interrupted):
                     if not self.wait_for(
-                        _on(call, line), attempt, [fd], reason=_ROOM, until_ns=until_ns, line=line, judge=judge
+                        _on(call, line), attempt, [fd], reason=reason, until_ns=until_ns, line=line, judge=judge
                     ):  # fmt: skip
                         self.put(line, answered(Done(taken) if taken else Fail(_EAGAIN)))
                     break

@@ -34,7 +34,7 @@ from ..tcp import backlog, closing, memory, reading
 from ..tcp.algorithms import set_algorithm
 from ..tcp.arrival import arrive
 from ..tcp.block import Pending, Tcb, Timer
-from ..tcp.machine import REQUEST, TCP, RequestEvent, TcpEvent
+from ..tcp.machine import CONNECTING, REQUEST, TCP, RequestEvent, TcpEvent
 from ..tcp.output import reset_in_answer
 from ..tcp.requests import lost_listener
 from ..trace import CallEvent, TimerEvent, Trace, WireEvent
@@ -441,6 +441,11 @@ class Host:
         """Whether a recv that has bytes can get no more: at the end, before an error, or at the mark."""
         end = self.descriptors[fd]
         return isinstance(end, Tcb) and reading.follows_nothing(end)
+
+    def is_connecting(self, fd: int) -> bool:
+        """Whether the connection of a stream is not there yet."""
+        end = self.descriptors.get(fd)
+        return isinstance(end, Tcb) and end.state in CONNECTING
 
     def gives_up_ns(self, fd: int, *, sends: bool) -> int | None:
         """When a call that begins to wait now gives up, to send and connect or to receive and accept; None: never."""

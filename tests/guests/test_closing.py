@@ -118,15 +118,6 @@ def test_select_refuses_a_descriptor_that_is_closed_from_the_beginning(net: Any)
     assert polled(net, number, 0)() == [NVAL]
 
 
-def test_a_time_out_of_a_socket_ends_in_a_bad_descriptor(net: Any) -> None:
-    """Python polls, and then makes the call on a descriptor that it has no more."""
-    _, server = pair(net)
-    server.settimeout(0.06)
-    waiter = Waiter(net, lambda: server.recv(1))
-    server.close()
-    assert waiter.over() == 9
-
-
 # ---------------------------------------------------------------- epoll
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 HERE = ("127.0.0.1", 80)
-SOON = (0.2, 0.7)
+SOON = (0.19, 0.7)
 
 
 def linger(on: int, seconds: int) -> bytes:

@@ -1,15 +1,14 @@
-"""Guest threads, each case on both arms: what blocks a call, what wakes it, and what is said of who waits.
+"""Guest threads, each case on both arms: several that wait at once, locks, and what is said of who waits for ever.
 
-The kernel's arm shows besides that a thread that waits does sleep, and in which system call.
-
-Not here: random programs (test_random.py); the facts in examples/threads.py, which tests/cli runs on both arms.
+Not here: what each call waits for and what ends it (tests/waiting/test_waits.py); random programs (test_random.py); the
+facts in examples/threads.py, which tests/cli runs on both arms.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,15 +18,6 @@ from realnet import NamespaceRefused, RealNet
 
 PORT = ("127.0.0.1", 80)
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
-
-@pytest.fixture
-def kernel() -> Iterator[RealNet]:
-    try:
-        with RealNet() as made:
-            yield made
-    except NamespaceRefused as refusal:
-        pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
 
 
 def started(net: Any, target: Callable[..., Any], *args: Any, name: str = "guest", daemon: bool = False) -> Any:
@@ -43,67 +33,6 @@ def pair(net: Any) -> tuple[Any, Any]:
 
 
 # ---------------------------------------------------------------- what blocks and what wakes
-
-
-def test_recv_waits_for_bytes(net: Any) -> None:
-    client, server = pair(net)
-    got: list[bytes] = []
-    reader = started(net, lambda: got.append(server.recv(100)), name="reader")
-    net.time.sleep(0.02)
-    assert net.waiting() == {"reader": "recv() on s3"}
-    assert got == []
-    client.send(b"now")
-    reader.join()
-    assert got == [b"now"]
-    assert net.waiting() == {}
-
-
-def test_send_waits_for_room_and_takes_all(net: Any) -> None:
-    client, server = pair(net)
-    taken: list[int] = []
-    writer = started(net, lambda: taken.append(client.send(bytes(4_000_000))), name="writer")
-    net.time.sleep(0.02)
-    assert net.waiting() == {"writer": "send() on s2"}
-    left = 4_000_000
-    while left:
-        left -= len(server.recv(1_000_000))
-    writer.join()
-    assert taken == [4_000_000]
-
-
-def test_connect_waits_for_a_full_queue_until_its_syn_goes_again(net: Any) -> None:
-    listener = net.socket.create_server(PORT, backlog=0)
-    first = net.socket.create_connection(PORT)
-    connector = started(net, lambda: net.socket.create_connection(PORT).close(), name="connector")
-    net.time.sleep(0.02)
-    assert net.waiting() == {"connector": "connect() on s3"}
-    listener.accept()[0].close()
-    before = net.time.monotonic()
-    connector.join()
-    assert 0.5 < net.time.monotonic() - before < 1.5
-    first.close()
-
-
-@pytest.mark.parametrize("kind", ["poll", "select", "epoll"])
-def test_whoever_asks_for_readiness_waits_for_it(net: Any, kind: str) -> None:
-    client, server = pair(net)
-    found: list[Any] = []
-
-    def ask() -> None:
-        if kind == "select":
-            found.append([len(each) for each in net.select.select([server], [], [])])
-            return
-        asked = net.select.poll() if kind == "poll" else net.select.epoll()
-        asked.register(server, net.select.POLLIN)
-        found.append([events for _, events in asked.poll()])
-
-    asker = started(net, ask, name="asker")
-    net.time.sleep(0.02)
-    on = {"poll": "poll()", "select": "select()", "epoll": "epoll_wait() on e1"}[kind]
-    assert net.waiting() == {"asker": on}
-    client.send(b"x")
-    asker.join()
-    assert found == [[1, 0, 0] if kind == "select" else [1]]
 
 
 def test_a_poll_object_is_for_one_thread_at_a_time(net: Any) -> None:
@@ -324,20 +253,6 @@ def test_asking_often_is_no_busy_loop_while_time_passes_or_something_is_done() -
 
 
 # ---------------------------------------------------------------- seen in the kernel
-
-
-def test_a_thread_that_waits_sleeps_in_the_kernel(kernel: RealNet) -> None:
-    client, server = pair(kernel)
-    reader = started(kernel, server.recv, 1, name="reader")
-    kernel.time.sleep(0.05)
-    client.send(b"x")
-    reader.join()
-    naps = {nap.guest: nap for nap in kernel.naps}
-    assert set(naps) == {"reader", "MainThread"}
-    nap = naps["reader"]
-    assert (nap.on, nap.system_call, nap.state) == ("recv() on s3", "recvfrom", "S")
-    assert nap.switches >= 1
-    assert (naps["MainThread"].on, naps["MainThread"].state) == ("sleep()", "S")
 
 
 def test_an_epoll_may_be_left_open_by_a_program_with_threads() -> None:

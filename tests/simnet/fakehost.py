@@ -82,6 +82,9 @@ class FakeHost:
     def follows_nothing(self, fd: int, /) -> bool:
         return True
 
+    def is_connecting(self, fd: int, /) -> bool:
+        return False
+
     def lingers(self, fd: int, /) -> bool:
         return False
 

@@ -25,7 +25,7 @@ from .costs import calibrate, priced, refusal
 from .counts import REFUSED, Counts
 from .frames import Beat, second
 from .measurement import Measured
-from .naps import WAITS, nap
+from .naps import CALLS, nap
 from .prediction import Predicted
 
 STORED = Path(__file__).parent.parent.parent / "docs" / "waiting.json"
@@ -59,7 +59,7 @@ def measure(say: Say) -> dict[str, Any]:
         "unpinned": [_unpinned(way, say) for way in programs.WAYS],
         "senders": [_sender(work, way, prices, say) for work in SENDERS for way in sending.WAYS],
         "frames": [_frames(blocking, say) for blocking in (True, False)],
-        "naps": [_nap(call, say) for call in WAITS],
+        "naps": [_nap(call, say) for call in CALLS],
     }
 
 
