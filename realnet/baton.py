@@ -182,11 +182,12 @@ class Baton(Scheduler):
         me = self.running
         carrier = self._carriers[me]
         watched = not (self.alone or self._umpire_wanted is None or self.ending)
-        call = carrier.call = Call(what, watched)
+        call = Call(what, watched)
         if call.watched:
             call.answered = lambda: self._answered(carrier, call)
             self._look_at(me, carrier)
         try:
+            self._may_be_broken(carrier, call)
             yield call
         finally:
             if call.watched:
@@ -315,37 +316,60 @@ class Baton(Scheduler):
         if number not in self._hooked:  # SIGINT has a handler from the start
             self.dispose(number, self.signals.handlers[number])
         if guest in self._napping or guest is self.running:
-            signal.pthread_kill(self._carriers[guest].ident, number)
+            carrier = self._carriers[guest]
+            signal.pthread_kill(carrier.ident, number)
+            while _is_pending(carrier.task, number):
+                time.sleep(_LOOK_S)
+            if guest in self._napping:
+                self._look_on(carrier)
         else:
             self.signal(guest, number)
 
     def _arrives(self, number: int, frame: FrameType | None) -> None:
-        """A signal has come; this is in the main thread, in the midst of whatever it does."""
+        """A signal has come; this is in the main thread, in the midst of whatever it does, of this function too."""
         carrier = self._carriers[self._main]
-        call = carrier.call
+        call, carrier.call = carrier.call, None
         if call is None or call.box:
+            carrier.call = call
             self._due.add(number)
             return
         self.signals.tripped.add(number)
+        self._break_off(carrier, call)
+        self._may_be_broken(carrier, call)
+
+    def _break_off(self, carrier: _Carrier, call: Call) -> None:
+        """Signals have ended a call of the main thread, which runs their handlers when it is its turn, and makes the
+        call again. Others that come meanwhile find no call that they could end.
+        """
         call.broken = True
         if call.watched:
             self._wait_for_turn(carrier, call)
-        carrier.call = None
         try:
             self.handle()
         except BaseException:
             call.raised = True
             raise
         finally:
-            carrier.call = call
             if call.watched:
                 self._look_at(self._main, carrier)
 
+    def _may_be_broken(self, carrier: _Carrier, call: Call) -> None:
+        """From now on a signal ends the call; one that came too early for that does so at once."""
+        carrier.call = call
+        while self._due and carrier is self._carriers[self._main]:
+            carrier.call = None
+            self._take_due()
+            self._break_off(carrier, call)
+            carrier.call = call
+
     def handle(self) -> None:
-        if self._due and self.running is self._main:
-            self.signals.tripped |= self._due
-            self._due.clear()
+        if self.running is self._main:
+            self._take_due()
         super().handle()
+
+    def _take_due(self) -> None:
+        while self._due:
+            self.signals.tripped.add(self._due.pop())
 
     def _unhook(self) -> None:
         if self._alarm_before is not None:
@@ -374,6 +398,13 @@ def _asleep(task: int) -> bool:
     """Whether a thread of this process sleeps in a system call of `SLEEPS_IN`."""
     number = Path(f"/proc/self/task/{task}/syscall").read_text(encoding="ascii").split(maxsplit=1)[0]
     return number.isdigit() and int(number) in SLEEPS_IN
+
+
+def _is_pending(task: int, number: int) -> bool:
+    """Whether a signal was sent to a thread of this process that the kernel has not yet given to it."""
+    status = Path(f"/proc/self/task/{task}/status").read_text(encoding="utf-8")
+    pending = next(line.split()[1] for line in status.splitlines() if line.startswith("SigPnd"))
+    return bool(int(pending, 16) >> (number - 1) & 1)
 
 
 def _nap(guest: Guest, task: int, now_ns: int) -> Nap:

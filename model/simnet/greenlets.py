@@ -85,7 +85,16 @@ class Greenlets(Scheduler):
         if lapse_ns is None and self.now_ns >= patience_ns:
             self._fail(self.deadlock(f"no timer has ended it in {PATIENCE_NS // NS_PER_SECOND // 3600} hours"))
         ends = (lapse_ns, timer_ns, alarm_ns, patience_ns if lapse_ns is None else None)
-        self.clock.sleep_until(min(ns for ns in ends if ns is not None))
+        self._let_pass(min(ns for ns in ends if ns is not None))
+
+    def pass_until(self, at_ns: int) -> None:
+        """Time passes while a thread runs, as it does on a machine; what fires or runs out meanwhile does so."""
+        while self.now_ns < at_ns:
+            ends = (self.next_lapse_ns(), self.clock.next_deadline(), self.signals.next_alarm_ns(), at_ns)
+            self._let_pass(max(min(ns for ns in ends if ns is not None), self.now_ns))
+
+    def _let_pass(self, until_ns: int) -> None:
+        self.clock.sleep_until(until_ns)
         self.settle()
         if self.signals.alarm_is_due(self.now_ns):
             self.signal(self._main, SIGALRM)

@@ -323,8 +323,8 @@ def test_who_gives_up_in_the_moment_of_its_wake_up_takes_it_from_nobody(seed: in
 
         for each in (("gives up", 0.05), ("waits", -1)):
             net.threading.Thread(target=waits, args=each).start()
-            net.time.sleep(0)
-        net.time.sleep(0.05)
+            net.time.sleep(0.001)
+        net.time.sleep(0.049)
         lock.release()
         net.time.sleep(0.01)
         if ("gives up", True) in got:

@@ -26,7 +26,7 @@ def both(seed: int) -> None:
         tried = trial(plan(seed), seed)
     except NamespaceRefused as refusal:
         pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
-    assert tried.steady, "the kernel does not show the same twice running"
+    assert tried.steady, "the kernel does not show the same three times running"
     assert tried.difference is None
     assert tried.calls
     assert tried.fired
@@ -37,15 +37,9 @@ def test_threads_meet_the_same_on_both_arms(seed: int) -> None:
     both(seed)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6, 40))
-def test_more_threads_meet_the_same_on_both_arms(seed: int) -> None:
-    both(seed)
-
-
 def test_the_same_seed_gives_the_same_run_and_others_give_others() -> None:
     def trace(seed: int, chosen: int) -> list[str]:
-        run, _ = on_model(plan(seed), chosen)
+        run, _ = on_model(plan(seed), chosen, [])
         return [str(attrs.astuple(event)) for event in run.calls]
 
     assert trace(4, 1) == trace(4, 1)
@@ -54,9 +48,9 @@ def test_the_same_seed_gives_the_same_run_and_others_give_others() -> None:
 
 def test_arrows_are_counted_until_the_program_ends_itself() -> None:
     steps: Plan = [[("recv", "server", 10)], [("send", "client", 10)]]
-    _, fired = on_model(steps, 1)
+    _, fired = on_model(steps, 1, [])
     times = {arrow.rule.name: count for arrow, count in fired.items() if arrow.machine == THREAD.name}
-    assert times["thread_waits"] == times["thread_is_woken"] + times.get("wait_runs_out", 0)
+    assert times["thread_waits"] >= times["thread_is_woken"] + times["wait_runs_out"] > 0
     with SimNet() as net:
         so_far = net.count_arrows()
         net.socket.socket().close()
@@ -93,10 +87,13 @@ def walked(**options: Any) -> Any:
         pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
 
 
+@pytest.mark.slow
 def test_a_range_of_programs() -> None:
-    report = walked(seed=50, sequences=4)
-    assert (report.sequences, report.equal, report.differences, report.unsteady) == (4, 4, [], 0)
-    assert report.compared > 40
+    report = walked(seed=6, sequences=24)
+    assert report.differences == []
+    assert (report.sequences, report.equal + report.unsteady) == (24, 24)
+    assert report.unsteady < 3
+    assert report.compared > 240
     assert {"thread_is_chosen", "thread_waits", "thread_is_woken", "thread_yields"} <= set(report.rules)
     assert report.arrows["thread:thread_waits:RUNNING>WAITING"] == report.rules["thread_waits"]
 

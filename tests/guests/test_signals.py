@@ -114,6 +114,40 @@ def test_a_signal_to_a_reader_makes_it_the_last_in_the_queue(net: Any) -> None:
     assert served == [1, 2, 0]
 
 
+def test_one_signal_in_the_midst_of_another_is_lost_by_neither(net: Any) -> None:
+    """The first thread waits for its turn to run a handler when it is to run a second, of a signal to somebody else."""
+    hits = noted(net, net.signal.SIGUSR1)
+    net.signal.signal(net.signal.SIGUSR2, lambda number, frame: hits.append(number))
+    client, server = pair(net)
+    main = net.threading.get_ident()
+    other = net.threading.Thread(target=client.recv, args=(1,), daemon=True)
+    other.start()
+
+    def kick_both() -> None:
+        for _ in range(5):
+            net.signal.pthread_kill(main, net.signal.SIGUSR1)
+            net.signal.pthread_kill(other.ident, net.signal.SIGUSR2)
+            net.time.sleep(0.01)
+        client.send(b"x")
+
+    later(net, 0.05, kick_both)
+    assert server.recv(1) == b"x"
+    server.send(b"x")
+    assert hits == [net.signal.SIGUSR1, net.signal.SIGUSR2] * 5
+
+
+def test_a_signal_to_a_sleeper_has_come_when_the_call_that_sends_it_is_over(net: Any) -> None:
+    hits = noted(net, net.signal.SIGUSR1)
+    _, server = pair(net)
+    reader = net.threading.Thread(target=server.recv, args=(1,), daemon=True)
+    reader.start()
+    net.time.sleep(0.02)
+    for sent in range(1, 30):
+        net.signal.pthread_kill(reader.ident, net.signal.SIGUSR1)
+        assert len(hits) == sent
+    server.shutdown(net.socket.SHUT_RD)
+
+
 def test_the_alarm_comes_again_and_again(net: Any) -> None:
     hits = noted(net, net.signal.SIGALRM)
     assert net.signal.setitimer(net.signal.ITIMER_REAL, 0.05, 0.1) == (0.0, 0.0)

@@ -4,9 +4,13 @@ of every socket after each, and the same threads waiting in the same calls in th
 Compared is what happens until the program shuts its sockets to end itself. That wakes many threads at once, and in
 which order they then get at the socket is the kernel's to say.
 
-The kernel's answer is what it shows twice running. What a long send finds in its buffers hangs on whether the machine
-interrupts it: packets then wait for another thread of the kernel's. Ahead of everything else that runs (sched(7),
-SCHED_FIFO), a program is interrupted hardly ever; whoever may not be ahead plays it again more often.
+The kernel's threads take real time for their calls, half a millisecond each and more when the machine is busy; in
+the midst of them timers of TCP's fire, and pauses end. So the kernel runs first, and the model makes each call in the
+moment when the kernel was seen to make it, both from the same tick on.
+
+The kernel's answer is what it shows three times running. What a long send finds in its buffers hangs on whether the
+machine interrupts it: packets then wait for another thread of the kernel's. Ahead of everything else that runs
+(sched(7), SCHED_FIFO), a program is interrupted hardly ever; whoever may not be ahead plays it again more often.
 
 Not here: the programs (programs.py), many of them (walking.py).
 """
@@ -23,8 +27,10 @@ from typing import Any
 import attrs
 
 from model import SimNet
+from model.profiles import LINUX
 from model.rules import Arrow
 from realnet import RealNet
+from realnet.ticks import WHOLE, wait_for
 from wouldblock.scenarios import Run, Scenario
 from wouldblock.sidebyside import Row, compare
 from wouldblock.wording import answer_text
@@ -32,8 +38,12 @@ from wouldblock.wording import answer_text
 from .programs import Plan, program
 
 _NOT_MADE = "no such call"
-MOST_RUNS = 5
-"""So often a program is played on the kernel until it shows the same twice running."""
+Moments = list[list[int]]
+"""When a thread was about to make a call or to set the alarm, and when it did so, in nanoseconds since the trace began;
+in the order of the former.
+"""
+TIMES, MOST_RUNS = 3, 8
+"""How often the kernel has to show the same, one time behind the other, and how often it is asked at most."""
 
 
 @attrs.frozen
@@ -69,18 +79,58 @@ def ahead_of_others() -> Iterator[None]:
         os.sched_setscheduler(0, before, parameters)
 
 
-def on_model(steps: Plan, seed: int) -> tuple[Run, Counter[Arrow]]:
-    """The model's run, its threads chosen by `seed`, and the arrows that fired until the program ended itself."""
+def on_model(steps: Plan, seed: int, moments: Moments) -> tuple[Run, Counter[Arrow]]:
+    """The model's run, its threads chosen by `seed` and its calls made in these moments, as far as there are any; and
+    the arrows that fired until the program ended itself.
+    """
     fired: Counter[Arrow] = Counter()
     with SimNet(seed) as net:
         so_far = net.count_arrows()
+        _keep_moments(net._guests, moments)
         return _run(net, "model", steps, lambda: fired.update(so_far())), fired
 
 
-def on_kernel(steps: Plan, seed: int) -> Run:
-    """One run of the kernel's, its threads chosen as the model's are. Raises `realnet.NamespaceRefused`."""
+def on_kernel(steps: Plan, seed: int) -> tuple[Run, Moments]:
+    """One run of the kernel's, its threads chosen as the model's are, and when it made its calls. Raises
+    `realnet.NamespaceRefused`.
+    """
+    moments: Moments = []
     with ahead_of_others(), RealNet(seed) as net:
-        return _run(net, "kernel", steps, lambda: None)
+        wait_for(LINUX.first_tick % WHOLE, 0)
+        net._recorder.start()
+        _note_moments(net._guests, moments)
+        return _run(net, "kernel", steps, lambda: None), moments
+
+
+def _note_moments(guests: Any, moments: Moments) -> None:
+    def noted(function: Any) -> Any:
+        def call(*args: Any) -> None:
+            moments.append([guests.now_ns])
+            mine = moments[-1]
+            function(*args)
+            mine.append(guests.now_ns)
+
+        return call
+
+    guests.step, guests.set_alarm = noted(guests.step), noted(guests.set_alarm)
+
+
+def _keep_moments(guests: Any, moments: Moments) -> None:
+    told = iter(moments)
+
+    def kept(function: Any) -> Any:
+        def call(*args: Any) -> None:
+            mine = next(told, [])
+            for moment in mine[:1]:
+                guests.pass_until(moment)
+            function(*args)
+            for moment in mine[1:]:
+                guests.pass_until(moment)
+            guests.handle()
+
+        return call
+
+    guests.step, guests.set_alarm = kept(guests.step), kept(guests.set_alarm)
 
 
 def _run(net: Any, arm: str, steps: Plan, before_the_end: Any) -> Run:
@@ -92,14 +142,13 @@ def _run(net: Any, arm: str, steps: Plan, before_the_end: Any) -> Run:
 
 def trial(steps: Plan, seed: int) -> Trial:
     """Play a program on both arms. Raises `realnet.NamespaceRefused`."""
-    model, fired = on_model(steps, seed)
-    kernel, runs = on_kernel(steps, seed), 1
-    while runs < MOST_RUNS:
-        again, runs = on_kernel(steps, seed), runs + 1
-        if difference(steps, kernel, again) is None:
-            return Trial(len(model.calls), runs, difference(steps, model, kernel), True, fired)
-        kernel = again
-    return Trial(len(model.calls), runs, difference(steps, model, kernel), False, fired)
+    (kernel, moments), runs, same = on_kernel(steps, seed), 1, 1
+    while same < TIMES and runs < MOST_RUNS:
+        before = kernel
+        (kernel, moments), runs = on_kernel(steps, seed), runs + 1
+        same = same + 1 if difference(steps, before, kernel) is None else 1
+    model, fired = on_model(steps, seed, moments)
+    return Trial(len(model.calls), runs, difference(steps, model, kernel), same == TIMES, fired)
 
 
 def difference(steps: Plan, one: Run, other: Run) -> Difference | None:

@@ -1,7 +1,7 @@
 """What a walk over programs of threads found.
 
 A program is *equal* if both arms showed the same, *different* if not, *unsteady* if the kernel never showed the same
-twice running: then it has no answer of its own, and the program counts for neither.
+three times running: then it has no answer of its own, and the program counts for neither.
 
 Not here: what all walks report (wouldblock/walks.py), how it looks (wouldblock/threadchecking.py).
 """
@@ -23,7 +23,7 @@ class ThreadReport(WalkReport):
     """Calls that were compared, those of equal programs."""
     unsteady: int = 0
     repeated: int = 0
-    """How often a program ran again because the kernel had not shown the same twice running."""
+    """How often a program ran again because the kernel had not shown the same three times running."""
 
     def to_json(self) -> dict[str, Any]:
         return {

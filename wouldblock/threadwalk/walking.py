@@ -17,7 +17,7 @@ from model.trail import by_name
 from wouldblock import walks
 from wouldblock.walks import Found
 
-from .both import Difference, trial
+from .both import TIMES, Difference, trial
 from .programs import Plan, plan
 from .report import ThreadReport
 from .shrinking import Shrunk, Trial, attempt, shrink
@@ -85,7 +85,7 @@ def walk(
 def _count(report: ThreadReport, differing: list[Compared], one: Compared) -> None:
     report.sequences += 1
     report.steps += sum(map(len, one.steps))
-    report.repeated += one.runs - 2
+    report.repeated += one.runs - TIMES
     if not one.steady:
         report.unsteady += 1
     elif one.difference is None:
