@@ -24,9 +24,9 @@ from .calls import FREE, SOMEBODY, TAKEN, Column
 
 PATIENCE_S = 0.012
 """How long a blocking call waits before it gives up, in seconds: three ticks of the kernel's."""
-HELD_UP_S = 0.1
-"""A cell takes less time than this, in seconds; the first timer that could disturb it, of a closed window, is set for
-twice as long.
+HELD_UP_S = 0.04
+"""An answer takes less time than this, in seconds, patience included. It is what an acknowledgement is put off for, the
+first of the timers that could disturb it.
 """
 _KNOWN_PORTS = {0, *(port for _, port in (HERE, NOBODY, FREE, TAKEN, SOMEBODY))}
 _TIMEVAL = struct.pack("=qq", 0, int(PATIENCE_S * 1e6))
@@ -39,6 +39,7 @@ class Answer:
     `value` is what it returned, `error` the class and the number of its exception, `missing` the sentence of what is
     not modelled. `waited` is whether the thread slept in it, `bits` and `left` what poll and SO_ERROR
     said afterwards, None if nothing was left to ask.
+    `took_s` is the machine's time from a new socket to that, in seconds.
     """
 
     value: Any = None
@@ -47,6 +48,7 @@ class Answer:
     waited: bool = False
     bits: int | None = None
     left: int | None = None
+    took_s: float = attrs.field(default=0.0, eq=False)
 
 
 @attrs.frozen
@@ -55,8 +57,12 @@ class Cell:
 
     nonblocking: Answer
     blocking: Answer | None = None
-    held_up: bool = attrs.field(default=False, eq=False)
-    """Whether the machine was so busy that timers may have fired which have no part in it."""
+
+    @property
+    def held_up(self) -> bool:
+        """Whether the machine was so busy that a timer may have fired which has no part in it."""
+        took_s = max(self.nonblocking.took_s, 0.0 if self.blocking is None else self.blocking.took_s)
+        return took_s > HELD_UP_S
 
     @property
     def missing(self) -> bool:
@@ -66,13 +72,14 @@ class Cell:
 
 def cell(net: Any, situation: str, column: Column) -> Cell:
     """Make the call in the situation, on a net of either arm."""
-    began = time.monotonic()
-    nonblocking = _answer(net, situation, column, blocking=False)
-    blocking = _answer(net, situation, column, blocking=True) if column.waits else None
-    return Cell(nonblocking, blocking, time.monotonic() - began > HELD_UP_S)
+    return Cell(
+        _answer(net, situation, column, blocking=False),
+        _answer(net, situation, column, blocking=True) if column.waits else None,
+    )
 
 
 def _answer(net: Any, situation: str, column: Column, *, blocking: bool) -> Answer:
+    began = time.monotonic()
     try:
         sock = _brought(net, situation)
         if blocking and sock.fileno() >= 0:
@@ -87,7 +94,9 @@ def _answer(net: Any, situation: str, column: Column, *, blocking: bool) -> Answ
             return Answer(missing=str(missing))
         except (OSError, ValueError) as raised:
             error = (type(raised).__name__, getattr(raised, "errno", None) or 0)
-        return Answer(value, error, "", blocking and _sleeps(net) > before, *_afterwards(net, sock))
+        waited = blocking and _sleeps(net) > before
+        bits, left = _afterwards(net, sock)
+        return Answer(value, error, "", waited, bits, left, time.monotonic() - began)
     finally:
         with contextlib.suppress(OSError, UnboundLocalError):
             sock.close()
