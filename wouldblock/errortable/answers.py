@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import time
+from collections.abc import Callable
 from resource import RUSAGE_THREAD, getrusage
 from typing import Any
 
@@ -37,9 +38,9 @@ class Answer:
     """What came of one call. Exactly one of `error`, `missing` and `value` says it.
 
     `value` is what it returned, `error` the class and the number of its exception, `missing` the sentence of what is
-    not modelled. `waited` is whether the thread slept in it, `bits` and `left` what poll and SO_ERROR
-    said afterwards, None if nothing was left to ask.
-    `took_s` is the machine's time from a new socket to that, in seconds.
+    not modelled. `waited` is whether the thread slept in it, if the socket is blocking, `bits` and `left` what poll and
+    SO_ERROR said afterwards, None if nothing was left to ask. `took_s` is the machine's time from a new socket to that,
+    in seconds.
     """
 
     value: Any = None
@@ -49,6 +50,11 @@ class Answer:
     bits: int | None = None
     left: int | None = None
     took_s: float = attrs.field(default=0.0, eq=False)
+
+    @property
+    def held_up(self) -> bool:
+        """Whether the machine was so busy that a timer may have fired which has no part in it."""
+        return self.took_s > HELD_UP_S
 
 
 @attrs.frozen
@@ -60,9 +66,8 @@ class Cell:
 
     @property
     def held_up(self) -> bool:
-        """Whether the machine was so busy that a timer may have fired which has no part in it."""
-        took_s = max(self.nonblocking.took_s, 0.0 if self.blocking is None else self.blocking.took_s)
-        return took_s > HELD_UP_S
+        """Whether one of them was."""
+        return self.nonblocking.held_up or (self.blocking is not None and self.blocking.held_up)
 
     @property
     def missing(self) -> bool:
@@ -73,19 +78,36 @@ class Cell:
 def cell(net: Any, situation: str, column: Column) -> Cell:
     """Make the call in the situation, on a net of either arm."""
     return Cell(
-        _answer(net, situation, column, blocking=False),
-        _answer(net, situation, column, blocking=True) if column.waits else None,
+        _answer(net, situation, column, _nothing),
+        _answer(net, situation, column, _block) if column.waits else None,
     )
 
 
-def _answer(net: Any, situation: str, column: Column, *, blocking: bool) -> Answer:
+def with_timeout(net: Any, situation: str, column: Column) -> Answer:
+    """Make the call on a socket that has patience by settimeout(), which is Python's and not the kernel's."""
+    return _answer(net, situation, column, _set_timeout)
+
+
+def _nothing(net: Any, sock: Any) -> None:
+    """It is non-blocking already."""
+
+
+def _block(net: Any, sock: Any) -> None:
+    sock.setblocking(True)
+    for option in (net.socket.SO_RCVTIMEO, net.socket.SO_SNDTIMEO):
+        sock.setsockopt(net.socket.SOL_SOCKET, option, _TIMEVAL)
+
+
+def _set_timeout(net: Any, sock: Any) -> None:
+    sock.settimeout(PATIENCE_S)
+
+
+def _answer(net: Any, situation: str, column: Column, prepare: Callable[[Any, Any], None]) -> Answer:
     began = time.monotonic()
     try:
         sock = _brought(net, situation)
-        if blocking and sock.fileno() >= 0:
-            sock.setblocking(True)
-            for option in (net.socket.SO_RCVTIMEO, net.socket.SO_SNDTIMEO):
-                sock.setsockopt(net.socket.SOL_SOCKET, option, _TIMEVAL)
+        if sock.fileno() >= 0:
+            prepare(net, sock)
         value, error = None, None
         before = _sleeps(net)
         try:
@@ -94,7 +116,7 @@ def _answer(net: Any, situation: str, column: Column, *, blocking: bool) -> Answ
             return Answer(missing=str(missing))
         except (OSError, ValueError) as raised:
             error = (type(raised).__name__, getattr(raised, "errno", None) or 0)
-        waited = blocking and _sleeps(net) > before
+        waited = prepare is _block and _sleeps(net) > before
         bits, left = _afterwards(net, sock)
         return Answer(value, error, "", waited, bits, left, time.monotonic() - began)
     finally:
