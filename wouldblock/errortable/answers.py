@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import time
+from collections.abc import Callable
 from resource import RUSAGE_THREAD, getrusage
 from typing import Any
 
@@ -24,9 +25,9 @@ from .calls import FREE, SOMEBODY, TAKEN, Column
 
 PATIENCE_S = 0.012
 """How long a blocking call waits before it gives up, in seconds: three ticks of the kernel's."""
-HELD_UP_S = 0.1
-"""A cell takes less time than this, in seconds; the first timer that could disturb it, of a closed window, is set for
-twice as long.
+HELD_UP_S = 0.04
+"""An answer takes less time than this, in seconds, patience included. It is what an acknowledgement is put off for, the
+first of the timers that could disturb it.
 """
 _KNOWN_PORTS = {0, *(port for _, port in (HERE, NOBODY, FREE, TAKEN, SOMEBODY))}
 _TIMEVAL = struct.pack("=qq", 0, int(PATIENCE_S * 1e6))
@@ -37,8 +38,9 @@ class Answer:
     """What came of one call. Exactly one of `error`, `missing` and `value` says it.
 
     `value` is what it returned, `error` the class and the number of its exception, `missing` the sentence of what is
-    not modelled. `waited` is whether the thread slept in it, `bits` and `left` what poll and SO_ERROR
-    said afterwards, None if nothing was left to ask.
+    not modelled. `waited` is whether the thread slept in it, if the socket is blocking, `bits` and `left` what poll and
+    SO_ERROR said afterwards, None if nothing was left to ask. `took_s` is the machine's time from a new socket to that,
+    in seconds.
     """
 
     value: Any = None
@@ -47,6 +49,12 @@ class Answer:
     waited: bool = False
     bits: int | None = None
     left: int | None = None
+    took_s: float = attrs.field(default=0.0, eq=False)
+
+    @property
+    def held_up(self) -> bool:
+        """Whether the machine was so busy that a timer may have fired which has no part in it."""
+        return self.took_s > HELD_UP_S
 
 
 @attrs.frozen
@@ -55,8 +63,11 @@ class Cell:
 
     nonblocking: Answer
     blocking: Answer | None = None
-    held_up: bool = attrs.field(default=False, eq=False)
-    """Whether the machine was so busy that timers may have fired which have no part in it."""
+
+    @property
+    def held_up(self) -> bool:
+        """Whether one of them was."""
+        return self.nonblocking.held_up or (self.blocking is not None and self.blocking.held_up)
 
     @property
     def missing(self) -> bool:
@@ -66,19 +77,37 @@ class Cell:
 
 def cell(net: Any, situation: str, column: Column) -> Cell:
     """Make the call in the situation, on a net of either arm."""
+    return Cell(
+        _answer(net, situation, column, _nothing),
+        _answer(net, situation, column, _block) if column.waits else None,
+    )
+
+
+def with_timeout(net: Any, situation: str, column: Column) -> Answer:
+    """Make the call on a socket that has patience by settimeout(), which is Python's and not the kernel's."""
+    return _answer(net, situation, column, _set_timeout)
+
+
+def _nothing(net: Any, sock: Any) -> None:
+    """It is non-blocking already."""
+
+
+def _block(net: Any, sock: Any) -> None:
+    sock.setblocking(True)
+    for option in (net.socket.SO_RCVTIMEO, net.socket.SO_SNDTIMEO):
+        sock.setsockopt(net.socket.SOL_SOCKET, option, _TIMEVAL)
+
+
+def _set_timeout(net: Any, sock: Any) -> None:
+    sock.settimeout(PATIENCE_S)
+
+
+def _answer(net: Any, situation: str, column: Column, prepare: Callable[[Any, Any], None]) -> Answer:
     began = time.monotonic()
-    nonblocking = _answer(net, situation, column, blocking=False)
-    blocking = _answer(net, situation, column, blocking=True) if column.waits else None
-    return Cell(nonblocking, blocking, time.monotonic() - began > HELD_UP_S)
-
-
-def _answer(net: Any, situation: str, column: Column, *, blocking: bool) -> Answer:
     try:
         sock = _brought(net, situation)
-        if blocking and sock.fileno() >= 0:
-            sock.setblocking(True)
-            for option in (net.socket.SO_RCVTIMEO, net.socket.SO_SNDTIMEO):
-                sock.setsockopt(net.socket.SOL_SOCKET, option, _TIMEVAL)
+        if sock.fileno() >= 0:
+            prepare(net, sock)
         value, error = None, None
         before = _sleeps(net)
         try:
@@ -87,7 +116,9 @@ def _answer(net: Any, situation: str, column: Column, *, blocking: bool) -> Answ
             return Answer(missing=str(missing))
         except (OSError, ValueError) as raised:
             error = (type(raised).__name__, getattr(raised, "errno", None) or 0)
-        return Answer(value, error, "", blocking and _sleeps(net) > before, *_afterwards(net, sock))
+        waited = prepare is _block and _sleeps(net) > before
+        bits, left = _afterwards(net, sock)
+        return Answer(value, error, "", waited, bits, left, time.monotonic() - began)
     finally:
         with contextlib.suppress(OSError, UnboundLocalError):
             sock.close()

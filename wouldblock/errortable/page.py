@@ -21,7 +21,7 @@ from typing import Any
 from model import SimNet
 
 from ..situations import SITUATIONS
-from .answers import Answer, Cell, cell
+from .answers import Answer, Cell, cell, with_timeout
 from .calls import GROUPS, Column, Group
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -73,6 +73,20 @@ def made_on_model() -> dict[Key, Cell]:
         with SimNet() as net:
             cells |= {(situation, name): each for name, each in made(situation, net).items()}
     return cells
+
+
+def timed(situation: str, net: Any) -> dict[str, Answer]:
+    """What calls that may wait answer in one situation on a socket with a timeout."""
+    return {column.name: with_timeout(net, situation, column) for column in COLUMNS if column.waits}
+
+
+def timed_on_model() -> dict[Key, Answer]:
+    """All of these."""
+    answers: dict[Key, Answer] = {}
+    for situation in SITUATIONS:
+        with SimNet() as net:
+            answers |= {(situation, name): each for name, each in timed(situation, net).items()}
+    return answers
 
 
 def said_by_kernel(cells: dict[Key, Cell]) -> dict[str, Any]:
@@ -146,8 +160,8 @@ def cell_in_words(made: Cell, column: Column) -> str:
 # ---------------------------------------------------------------- the page
 
 
-def page(cells: dict[Key, Cell], said: dict[str, Any]) -> str:
-    """The page in Markdown; `said` is docs/errors.json."""
+def page(cells: dict[Key, Cell], patient: dict[Key, Answer], said: dict[str, Any]) -> str:
+    """The page in Markdown. `patient` are the answers with a timeout, `said` is docs/errors.json."""
     words = {}
     for situation in SITUATIONS:
         for column in COLUMNS:
@@ -160,7 +174,8 @@ def page(cells: dict[Key, Cell], said: dict[str, Any]) -> str:
         situations=len(SITUATIONS), calls=len(COLUMNS), cells=len(cells), twice=twice,
         equal=len(cells) - missing, missing=missing, kernel=said["kernel"],
     )  # fmt: skip
-    return "\n".join([head, *(_of_group(group, words) for group in GROUPS), _by_error(cells)])
+    parts = [*(_of_group(group, words) for group in GROUPS), _with_timeouts(cells, patient), _by_error(cells)]
+    return "\n".join([head, *parts])
 
 
 def _of_group(group: Group, words: dict[Key, str]) -> str:
@@ -204,6 +219,43 @@ def _phrase(family: str, members: list[str], inside: list[str]) -> str:
     if len(outside) < len(inside) - 1:
         return f"**{family}**: all but “{'”, “'.join(outside)}”"
     return f"**{family}**: {'; '.join(inside)}"
+
+
+def _with_timeouts(cells: dict[Key, Cell], patient: dict[Key, Answer]) -> str:
+    """Where a socket with a timeout does not answer as a blocking one would."""
+    count, alike = 0, dict[tuple[str, str, str], list[str]]()
+    for column in COLUMNS:
+        found: dict[tuple[str, str], list[str]] = {}
+        for situation in SITUATIONS:
+            blocking, answer = cells[situation, column.name].blocking, patient.get((situation, column.name))
+            if blocking is None or answer is None or blocking.missing:
+                continue
+            count += 1
+            says, instead = in_words(blocking, column), in_words(answer, column)
+            if instead != ("TimeoutError" if blocking.waited else says):
+                found.setdefault(("waits" if blocking.waited else says, instead), []).append(situation)
+        for (says, instead), situations in found.items():
+            alike.setdefault((_together(situations), says, instead), []).append(column.name)
+    lines = [
+        f"## With a timeout\n\n{fill(_TIMEOUTS.format(count), 120)}\n",
+        "| a socket that is … | calls | blocking | with a timeout |",
+        "|---|---|---|---|",
+        *(
+            f"| {who} | {'<br>'.join(calls)} | {says} | {instead} |"
+            for (who, says, instead), calls in alike.items()
+        ),
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+_TIMEOUTS = (
+    "settimeout() makes a socket non-blocking, and Python asks poll before it makes a call, and again when the call"
+    " says EAGAIN. So where a blocking socket waits, TimeoutError is raised when the time is over, and elsewhere the"
+    " answer is the same; but poll does not know every call. Of {:,} answers these are others. What never waits may wait,"
+    " because poll sees nothing to read or no room, or not yet enough: a call that would fail at once, one with"
+    " MSG_DONTWAIT, an urgent byte that is there. And what a blocking socket waits for to the end comes in part. Where"
+    " poll says that there is something, and the call says EAGAIN all the same, Python does not sleep meanwhile."
+)
 
 
 def _by_error(cells: dict[Key, Cell]) -> str:
