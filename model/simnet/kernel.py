@@ -39,7 +39,6 @@ from ..values.constants import (
     POLL_ALWAYS,
     POLLERR,
     POLLIN,
-    SO_RCVLOWAT,
     SO_TYPE,
     SOCK_DGRAM,
     SOL_SOCKET,
@@ -69,6 +68,7 @@ class Host(Protocol):
     def keep(self, fd: int, /) -> int: ...
     def is_nonblocking(self, fd: int, /) -> bool: ...
     def has_error(self, fd: int, /) -> bool: ...
+    def low_water(self, fd: int, /) -> int: ...
     def is_connecting(self, fd: int, /) -> bool: ...
     def is_at_mark(self, fd: int, /) -> bool: ...
     def gives_up_ns(self, fd: int, /, *, sends: bool) -> int | None: ...
@@ -432,10 +432,8 @@ class Kernel:
         """
         line = self.take_out()
         answer: Answer = blocked
-        if call in _RECEIVES and not self._is_datagram(fd):
-            least = min(self.quietly("getsockopt", fd, SOL_SOCKET, SO_RCVLOWAT), args[0])
-            if least > 1:
-                return self._until_received(blocked, line, call, fd, least, *args)
+        if call in _RECEIVES and (least := min(self.host.low_water(fd), args[0])) > 1:
+            return self._until_received(blocked, line, call, fd, least, *args)
 
         def attempt() -> bool:
             nonlocal answer, line

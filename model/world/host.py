@@ -430,6 +430,11 @@ class Host:
         end = self.descriptors.get(fd)
         return end is not None and end.error != 0
 
+    def low_water(self, fd: int) -> int:
+        """How many bytes a recv waits for, if it may wait: SO_RCVLOWAT of a stream, which nothing else heeds."""
+        end = self.descriptors.get(fd)
+        return end.rcvlowat if isinstance(end, Tcb) else 1
+
     def is_connecting(self, fd: int) -> bool:
         """Whether the connection of a stream is not there yet."""
         end = self.descriptors.get(fd)

@@ -76,6 +76,9 @@ class FakeHost:
     def has_error(self, fd: int, /) -> bool:
         return False
 
+    def low_water(self, fd: int, /) -> int:
+        return 1
+
     def is_connecting(self, fd: int, /) -> bool:
         return False
 
