@@ -208,8 +208,7 @@ def connect_waits_on(tcb: Tcb, host: Host) -> Answer:
     unconfirmed=_NEVER_WAITS,
 )  # fmt: skip
 def waiting_connect_fails(tcb: Tcb, host: Host) -> Answer:
-    """The attempt has failed, or was shut down: who waited for it is told the pending error, who comes too late for
-    that ECONNABORTED."""
+    """The attempt has failed or was shut down: who waited for it is told the pending error, or else ECONNABORTED."""
     error = tcb.take_error() or errno.ECONNABORTED
     disconnect(tcb, host)
     return Fail(error)

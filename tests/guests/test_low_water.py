@@ -115,3 +115,12 @@ def test_the_other_calls_do_the_same(net: Any, call: str) -> None:
     bench.limit(100)
     data, *_ = getattr(bench.far, call)(10)
     assert data == b"xx"
+
+
+def test_datagrams_do_not_heed_it(net: Any) -> None:
+    sock = net.socket.socket(type=net.socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 80))
+    sock.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_RCVLOWAT, LEAST)
+    other = started(net, lambda: (net.time.sleep(0.05), sock.sendto(b"x", ("127.0.0.1", 80))))
+    assert sock.recv(10) == b"x"
+    other.join()
