@@ -25,8 +25,8 @@ PAUSES_S = (0.048, 0.096, 0.192, 0.384)
 GIVES_UP_S = (0.412, 0.428)
 ALARM_S = (0.112, 0.496)
 """When the alarm goes off, and how long after that once more."""
-LONGEST_OF_THE_KERNEL_S = 0.25
-"""Beyond it the kernel keeps the time of a call in steps of eight ticks."""
+LONGEST_OF_THE_KERNEL_S = 0.248
+"""62 ticks; beyond it the kernel keeps the time of a call in steps of eight ticks."""
 HOWS = ("sleep", "select", "poll", "epoll", "lock", "queue", "settimeout", "SO_RCVTIMEO")
 SIZES = (1, 100, 5000, 200_000, 3_000_000)
 SIGNALS = ("SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGPROF")
