@@ -5,12 +5,12 @@ What a thread does is drawn beforehand and does not depend on what it meets. The
 runs handlers, so what it waits in is interrupted, restarted or broken off. Some wait for ever: so another thread looks,
 after a while, at who waits on what, and then shuts everything, which wakes all of them.
 
-No two threads ever wake at the same moment. Each pause lasts a multiple of 48 ms, no two of a program as long as two
-others together, so that no sums of them are equal. What does not come of pauses alone comes at another remainder of 48
-ms: the alarm at 16 and then 32, a connect that gives up at 28 and 44, the look at 36; a time-out of the kernel's own is
-up to two of its ticks late, and there is one. A sleep of no time at all is none or a short one, so it is not drawn. And
-no two threads wait for the same end of the connection to be readable, or writable: who of several that are woken at
-once gets at it first is the kernel's to say.
+No two threads ever wake at the same moment. Each pause lasts 64 ms or twice, four or eight times that, and is there
+once in a program, so no two sums of them are equal; and 64 ms are far from the 40 after which TCP acknowledges. What
+does not come of pauses alone comes at another remainder of 64 ms: the alarm at 16 and then 32, a connect that gives up
+at 44 and 54, the look at 24; a time-out of the kernel's own is up to two of its ticks late, and there is one. A sleep
+of no time at all is none or a short one, so it is not drawn. And no two threads wait for the same end of the connection
+to be readable, or writable: who of several that are woken at once gets at it first is the kernel's to say.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-LOOKS_S = 0.900
-PAUSES_S = (0.048, 0.096, 0.192, 0.384)
-GIVES_UP_S = (0.412, 0.428)
-ALARM_S = (0.112, 0.496)
+LOOKS_S = 1.048
+PAUSES_S = (0.064, 0.128, 0.256, 0.512)
+GIVES_UP_S = (0.428, 0.438)
+ALARM_S = (0.144, 0.528)
 """When the alarm goes off, and how long after that once more."""
-LONGEST_OF_THE_KERNEL_S = 0.25
-"""Beyond it the kernel keeps the time of a call in steps of eight ticks."""
+LONGEST_OF_THE_KERNEL_S = 0.248
+"""62 ticks; beyond it the kernel keeps the time of a call in steps of eight ticks."""
 HOWS = ("sleep", "select", "poll", "epoll", "lock", "queue", "settimeout", "SO_RCVTIMEO")
 SIZES = (1, 100, 5000, 200_000, 3_000_000)
 SIGNALS = ("SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGPROF")
