@@ -44,8 +44,12 @@ TIMER_HAS_FIRED = Choice(
     "real time passed between two calls and the deadline of a kernel timer lies in that interval, to within its tick",
 )
 NEXT_THREAD = Choice("next_thread", "of the threads that could run, a system may let any go on (sched(7))")
+FIRST_TO_TRY = Choice(
+    "first_to_try",
+    "those whom one event wakes race for what has come: the first to be woken need not be the first to run (sched(7))",
+)
 
-CHOICES = (EPHEMERAL_PORT, SECRET, INITIAL_SEQUENCE, TIMER_HAS_FIRED, NEXT_THREAD)
+CHOICES = (EPHEMERAL_PORT, SECRET, INITIAL_SEQUENCE, TIMER_HAS_FIRED, NEXT_THREAD, FIRST_TO_TRY)
 
 
 class Policy(Protocol):

@@ -6,7 +6,8 @@ when something has woken the thread, and before anybody else runs on: so what wa
 threads take it, while whoever woke them is still in the middle of its own work. Then the thread is runnable, and comes
 to its turn when the scheduler says so.
 
-Which of several runnable threads goes on is a named choice (`NEXT_THREAD`): a system may run any of them.
+Which of several runnable threads goes on is a named choice (`NEXT_THREAD`): a system may run any of them. Who of
+several that one event has woken is the first to try is another (`FIRST_TO_TRY`).
 
 If nobody can run, time passes until a timer fires or a wait runs out. If there is neither, nobody will ever run
 again: a deadlock, and it is told who waits on what and since when.
@@ -27,7 +28,7 @@ from enum import IntEnum
 
 import attrs
 
-from ..choices import NEXT_THREAD, Policy
+from ..choices import FIRST_TO_TRY, NEXT_THREAD, Policy
 from ..rules import Arrow, Machine
 from ..trace import CallEvent, Event
 from ..values.observation import Observation
@@ -329,9 +330,11 @@ class Scheduler(ABC):
     # ------------------------------------------------------------ what a scheduler does
 
     def settle(self) -> None:
-        """Let everybody who was woken try; who has waited longest first, as a fair scheduler has it (EEVDF)."""
+        """Let everybody who was woken try; who has waited longest first, unless the policy says otherwise."""
         while self.woken:
-            guest = min(self.woken, key=lambda each: each.place)
+            guest, *others = woken = sorted(self.woken, key=lambda each: each.place)
+            if others:
+                guest = woken[self.policy.choose(FIRST_TO_TRY, 0, len(others), 0, woken)]
             self.woken.remove(guest)
             if guest.state is S.WAITING and guest.attempt is not None and guest.attempt():
                 THREAD.fire(self.trail, E.WOKEN, guest, self.now_ns)

@@ -25,7 +25,7 @@ from model.world.host import Host
 from wouldblock.threadwalk.programs import HOWS, SIGNALS, Doing, Plan, program
 
 TICK_S = LINUX.jiffy_ns / 1e9
-LATE_S = {"SO_RCVTIMEO": 2.001 * TICK_S, "poll": 0.001001, "epoll": 0.001001}
+LATE_S = {"SO_RCVTIMEO": 2.001 * TICK_S, "poll": 0.001001, "epoll": 0.001001, "settimeout": 0.001001}
 """How late a time-out may be where its time is rounded up."""
 SIGUSR1 = 10
 HOW = st.sampled_from(HOWS)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from model import BusyLoop, Deadlock, SimNet
+from model.choices import FIRST_TO_TRY, Choice, Seeded
 from realnet import NamespaceRefused, RealNet
 
 PORT = ("127.0.0.1", 80)
@@ -33,6 +34,45 @@ def pair(net: Any) -> tuple[Any, Any]:
 
 
 # ---------------------------------------------------------------- what blocks and what wakes
+
+
+class LastFirst(Seeded):
+    """A system on which of those that one event wakes the last runs first."""
+
+    def choose(self, choice: Choice, low: int, high: int, predicted: int | None, subject: object) -> int:
+        return high if choice is FIRST_TO_TRY else super().choose(choice, low, high, predicted, subject)
+
+
+def who_reads(net: Any) -> list[str]:
+    """Of three that wait for a byte in turn: who has it."""
+    client, server = pair(net)
+    read: list[str] = []
+
+    def reader(name: str) -> None:
+        if server.recv(1):
+            read.append(name)
+
+    for name in ("first", "second", "third"):
+        started(net, reader, name, name=name)
+        net.time.sleep(0.05)
+    client.send(b"1")
+    net.time.sleep(0.05)
+    found = list(read)
+    assert set(net.waiting()) == {"first", "second", "third"} - set(found)
+    server.shutdown(net.socket.SHUT_RDWR)
+    net.join_threads()
+    return found
+
+
+def test_who_of_several_readers_gets_the_byte_is_free(net: Any) -> None:
+    (name,) = who_reads(net)
+    assert name == "first" or not isinstance(net, SimNet)
+
+
+def test_a_policy_may_say_who_gets_the_byte() -> None:
+    with SimNet() as net:
+        net._guests.policy = LastFirst(0)
+        assert who_reads(net) == ["third"]
 
 
 def test_a_poll_object_is_for_one_thread_at_a_time(net: Any) -> None:
