@@ -251,8 +251,8 @@ def _with_timeouts(cells: dict[Key, Cell], patient: dict[Key, Answer]) -> str:
 _TIMEOUTS = (
     "settimeout() makes a socket non-blocking, and Python asks poll before it makes a call, and again when the call"
     " says EAGAIN. So where a blocking socket waits, TimeoutError is raised when the time is over, and elsewhere the"
-    " answer is the same; but poll does not know every call. Of {:,} answers these are others. What never waits may wait,"
-    " because poll sees nothing to read or no room, or not yet enough: a call that would fail at once, one with"
+    " answer is the same; but poll does not know every call. Of {:,} answers these are others. What never waits may"
+    " wait, because poll sees nothing to read or no room, or not yet enough: a call that would fail at once, one with"
     " MSG_DONTWAIT, an urgent byte that is there. And what a blocking socket waits for to the end comes in part. Where"
     " poll says that there is something, and the call says EAGAIN all the same, Python does not sleep meanwhile."
 )
