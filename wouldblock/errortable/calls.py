@@ -267,8 +267,8 @@ GROUPS = (
     ),
     Group(
         "Setting options",
-        "An option of the other protocol is ENOPROTOOPT, and so is one that can only be read. TCP_CONGESTION takes no"
-        " other name here than the one that it has.",
+        "An option of the other protocol is ENOPROTOOPT, and so is one that can only be read. TCP_WINDOW_CLAMP is set"
+        " to 0 here, which only a socket takes that is closed in TCP's eyes.",
         (
             _set("SOL_SOCKET", "SO_REUSEADDR", 1),
             _set("SOL_SOCKET", "SO_RCVBUF", 4096),

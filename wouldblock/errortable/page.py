@@ -241,7 +241,7 @@ def _with_timeouts(cells: dict[Key, Cell], patient: dict[Key, Answer]) -> str:
         "| a socket that is … | calls | blocking | with a timeout |",
         "|---|---|---|---|",
         *(
-            f"| {who} | {'<br>'.join(calls)} | {says} | {instead} |"
+            f"| {who} | {'; '.join(calls)} | {says} | {instead} |"
             for (who, says, instead), calls in alike.items()
         ),
     ]  # fmt: skip
