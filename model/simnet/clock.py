@@ -4,6 +4,8 @@ An hour of `sleep` costs nothing, and the same program reads the same times on e
 zero when the net is made; the wall clock then reads midnight of 1 January 2000 UTC, so that a program that prints
 dates prints plausible ones.
 
+Who reads the clock again and again, and makes no call in between, waits for time to pass (`Kernel.note_reading`).
+
 Not here: calendars (strftime, localtime, …), processor time, setting the clock.
 """
 
@@ -33,27 +35,28 @@ def make_time(kernel: Kernel) -> ModuleType:
 
     def monotonic_ns() -> int:
         """Virtual nanoseconds since the net was made."""
+        kernel.note_reading()
         return clock.now_ns
 
     def monotonic() -> float:
         """Virtual seconds since the net was made."""
-        return clock.now_ns / NS_PER_SECOND
+        return monotonic_ns() / NS_PER_SECOND
 
     def time_ns() -> int:
         """Virtual wall-clock time, in nanoseconds since 1970."""
-        return EPOCH_NS + clock.now_ns
+        return EPOCH_NS + monotonic_ns()
 
     def time() -> float:
         """Virtual wall-clock time, in seconds since 1970."""
-        return (EPOCH_NS + clock.now_ns) / NS_PER_SECOND
+        return time_ns() / NS_PER_SECOND
 
     def perf_counter_ns() -> int:
         """The same clock as monotonic_ns()."""
-        return clock.now_ns
+        return monotonic_ns()
 
     def perf_counter() -> float:
         """The same clock as monotonic()."""
-        return clock.now_ns / NS_PER_SECOND
+        return monotonic()
 
     module = ModuleType("time", "Virtual time: the simulated stand-in for the standard library's module.")
     for function in (sleep, monotonic_ns, monotonic, time_ns, time, perf_counter_ns, perf_counter):

@@ -56,6 +56,11 @@ _ROOM, _CONNECTION = "room in the send buffer", "the connection to be establishe
 BUSY_CALLS = 20_000
 """So often may calls say that there is nothing to do yet, one behind the other, while no virtual time passes."""
 
+READINGS, NUDGES = 1000, 20
+"""How often a program reads the clock, with no call in between, until a nanosecond passes; and how often that happens
+until it is a busy loop.
+"""
+
 
 class Host(Protocol):
     """What the simulated modules need of a host of the model."""
@@ -100,6 +105,8 @@ class Kernel:
         self.probing = False
         """True while `selectors` is executed, which tries whether an epoll can be made: yes, and none is."""
         self._idle = self._idle_from = self._idle_at_ns = 0
+        self._readings = self._nudges = 0
+        self._read_at = (0, 0)
         self._held: dict[int, list[_Hold]] = {}
         """Descriptor → the calls that wait on the file behind it."""
         self._dropped: list[int] = []
@@ -191,6 +198,22 @@ class Kernel:
         if alone:
             what = f"{call}() on {self.host.names.get(fd)}"
             raise self.guests.busy_loop(what, BUSY_CALLS)
+
+    def note_reading(self) -> None:
+        """The program reads the clock. Often, with no call in between, is how it waits until some moment is over: so a
+        nanosecond passes. That ends a wait for the very next moment; one for a later moment is a busy loop.
+        """
+        now_ns, events = self.clock.now_ns, len(self.events)
+        if (now_ns, events) != self._read_at:
+            self._readings, self._nudges, self._read_at = 0, 0, (now_ns, events)
+        self._readings += 1
+        if self._readings < READINGS:
+            return
+        if self._nudges == NUDGES:
+            raise self.guests.busy_loop("the clock", READINGS * NUDGES)
+        self._readings, self._nudges = 0, self._nudges + 1
+        self.clock.sleep_until(now_ns + 1)
+        self._read_at = (now_ns + 1, len(self.events))
 
     # Descriptors ------------------------------------------------------------------------------------------------------
 

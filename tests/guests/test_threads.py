@@ -281,6 +281,29 @@ def test_a_loop_that_lets_no_time_pass_is_told() -> None:
     )
 
 
+def test_who_waits_for_the_very_next_moment_gets_there() -> None:
+    with SimNet() as net:
+        net.time.sleep(0.5)
+        while not net.time.monotonic() > 0.5:
+            pass
+        assert net.time.monotonic_ns() == 500_000_001
+
+
+def test_waiting_by_the_clock_alone_is_a_busy_loop() -> None:
+    with SimNet() as net:
+
+        def wait() -> None:
+            while net.time.perf_counter() < 1:
+                pass
+
+        with pytest.raises(BusyLoop, match=r"MainThread was told 20,000 times, last by the clock"):
+            wait()
+        net.time.sleep(1)
+        for _ in range(30_000):
+            net.time.time()
+            net.time.sleep(0.001)
+
+
 def test_asking_often_is_no_busy_loop_while_time_passes_or_something_is_done() -> None:
     with SimNet() as net:
         client, _ = pair(net)
