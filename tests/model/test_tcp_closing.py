@@ -1,17 +1,31 @@
 """Closing TCP connections, as packet traces: half, both halves, at once, by force, and what lingers afterwards.
 
-Not here: SO_LINGER, which is not modelled.
+Not here: a close that waits (SO_LINGER with time, tests/guests/test_lingering.py).
 """
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
+
 import pytest
 
-from model.values.constants import POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, SHUT_RDWR, SO_REUSEADDR, SOL_SOCKET
+from model.values.constants import (
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    POLLRDHUP,
+    SHUT_RDWR,
+    SO_LINGER,
+    SO_REUSEADDR,
+    SOL_SOCKET,
+)
 
 from .arms import on_both_arms
 from .traces import (
     NOTHING_ELSE,
+    End,
     ModelNet,
     Net,
     close_wait,
@@ -263,3 +277,32 @@ def test_the_peers_fin_in_time_ends_an_orphan_in_time_wait(seconds: float) -> No
     assert net.states() == ["LISTEN", "TIME_WAIT"]
     assert net.after(2.2) == NOTHING_ELSE
     assert net.states() == ["LISTEN"]
+
+
+# ---------------------------------------------------------------- SO_LINGER without time
+
+
+@pytest.mark.parametrize(
+    ("state", "which", "reset"),
+    [
+        pytest.param(established, 0, "client > server: R. 1:1(0) ack 1", id="ESTABLISHED"),
+        pytest.param(stuck, 0, "client > server: R. 1153:1153(0) ack 1", id="ESTABLISHED with bytes unsent"),
+        pytest.param(fin_wait_1, 0, "client > server: R. 2:2(0) ack 1", id="FIN_WAIT_1"),
+        pytest.param(fin_wait_2, 0, "client > server: R. 2:2(0) ack 1", id="FIN_WAIT_2"),
+        pytest.param(close_wait, 1, "server > client: R. 1:1(0) ack 2", id="CLOSE_WAIT"),
+        pytest.param(last_ack, 1, "server > client: R. 100001:100001(0) ack 2", id="LAST_ACK with bytes unsent"),
+        pytest.param(closing, 1, "server > client: R. 100001:100001(0) ack 2623650", id="CLOSING with bytes unsent"),
+    ],
+)
+@on_both_arms
+def test_closing_without_lingering_resets(
+    net: Net, state: Callable[[Net], tuple[End, End]], which: int, reset: str
+) -> None:
+    """What was not sent is lost, whichever state it is."""
+    ends = state(net)
+    one, other = ends[which], ends[1 - which]
+    one.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("=ii", 1, 0))
+    one.close()
+    assert net.sent() == [reset]
+    assert other.state == "CLOSED"
+    assert net.after(2.2) == NOTHING_ELSE

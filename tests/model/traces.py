@@ -193,7 +193,7 @@ class End(ABC):
     def shutdown(self, how: int = SHUT_WR) -> Any:
         return self.call("shutdown", how)
 
-    def setsockopt(self, level: int, option: int, value: int) -> Any:
+    def setsockopt(self, level: int, option: int, value: int | bytes) -> Any:
         return self.call("setsockopt", level, option, value)
 
     def close(self) -> None:
