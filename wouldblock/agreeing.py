@@ -98,7 +98,9 @@ def print_report(console: Console, report: Agreement) -> None:
         paragraph(console, Text.assemble("the kernel shows ", (each.seen, "bold")), 2)
         if each.of_time:
             paragraph(
-                console, Text("microseconds decide: the model shows otherwise where work is quicker or slower"), 2
+                console,
+                Text("microseconds decide: where work is quicker or slower the model agrees with the kernel"),
+                2,
             )
     if report.differences:
         console.print()

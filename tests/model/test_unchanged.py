@@ -335,8 +335,8 @@ UNKNOWN: Calls = {
     "sendmsg with MSG_OOB": ("sendmsg", b"x", MSG_OOB, SERVER, []),
     "recvmsg with MSG_OOB": ("recvmsg", 1, MSG_OOB, 0),
     "recvfrom with MSG_EOR": ("recvfrom", 1, MSG_EOR),
-    "get SO_LINGER": ("getsockopt", SOL_SOCKET, 13),
-    "set SO_LINGER": ("setsockopt", SOL_SOCKET, 13, 1),
+    "get SO_REUSEPORT": ("getsockopt", SOL_SOCKET, 15),
+    "set SO_REUSEPORT": ("setsockopt", SOL_SOCKET, 15, 1),
     "set SO_RCVBUF of TCP": ("setsockopt", IPPROTO_TCP, SO_RCVBUF, 1),
     "ioctl SIOCSPGRP": ("ioctl", 0x8902),
 }

@@ -12,8 +12,9 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from wouldblock.confirming import README
 from wouldblock.waitingcost.naps import WAITS_S, nap
 from wouldblock.waits import FUTEX, SYSTEM_CALLS, WAITS
 
+WORKERS = 4
 FAST = ("recv", "Lock.acquire")
 LOCKS = [name for name in WAITS if SYSTEM_CALLS[name] == FUTEX]
 CALLS = [name for name in WAITS if SYSTEM_CALLS[name] != FUTEX]
@@ -51,16 +53,35 @@ def cells(table: str, name: str) -> dict[str, Cell]:
 
 
 def answers(arm: Any, name: str, table: str) -> dict[str, Answer | None]:
-    try:
-        return {column: found(arm, name, cell) for column, cell in cells(table, name).items()}
-    except NamespaceRefused as refusal:
-        pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
+    return {column: found(arm, name, cell) for column, cell in cells(table, name).items()}
+
+
+@pytest.fixture(scope="module")
+def on_kernel(request: pytest.FixtureRequest) -> Iterator[Callable[[str, str], dict[str, Answer | None]]]:
+    """The kernel's answers of a table. To make them is to sleep most of the time, so those of all tests that are to run
+    are made side by side, each by a process of its own.
+    """
+    tests = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    mine = [item.callspec.params for item in tests if item.originalname == test_both_arms_say_the_same.__name__]
+    with get_context("fork").Pool(WORKERS) as pool:
+        asked = {
+            (params["name"], params["table"]): pool.apply_async(answers, (RealNet, params["name"], params["table"]))
+            for params in mine
+        }
+
+        def answered(name: str, table: str) -> dict[str, Answer | None]:
+            try:
+                return asked[name, table].get()
+            except NamespaceRefused as refusal:
+                pytest.skip(f"the running kernel is out of reach: {refusal.strerror}")
+
+        yield answered
 
 
 @pytest.mark.parametrize("table", ["ways", *TABLES])
 @pytest.mark.parametrize("name", slowly(list(WAITS)))
-def test_both_arms_say_the_same(name: str, table: str) -> None:
-    assert answers(RealNet, name, table) == answers(SimNet, name, table)
+def test_both_arms_say_the_same(name: str, table: str, on_kernel: Any) -> None:
+    assert on_kernel(name, table) == answers(SimNet, name, table)
 
 
 @pytest.mark.parametrize("name", CALLS)

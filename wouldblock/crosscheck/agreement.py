@@ -55,7 +55,7 @@ class Difference:
     expected: str
     seen: str
     of_time: bool = False
-    """Whether the model itself shows something else where work is somewhat quicker or slower (`Place.doubts`): what
+    """Whether the model goes on as the kernel does where work is somewhat quicker or slower (`Place.doubts`): what
     differs then hangs on microseconds within calls, which nobody outside knows.
     """
 
@@ -150,7 +150,8 @@ class _Agreeing:
         if difference is None:
             cell.equal += 1
         elif cell.repeated - cell.equal <= DIFFERENCES_KEPT:
-            of_time = any(self._follow(place, *followed) != difference for place in self.place.doubts())
+            steps = [self._follow(place, *followed) for place in self.place.doubts()]
+            of_time = any(other is None or other.step > difference.step for other in steps)
             self.report.differences.append(attrs.evolve(difference, of_time=of_time))
 
     def _record(self, operations: list[Operation]) -> tuple[str, list[Shown]]:
