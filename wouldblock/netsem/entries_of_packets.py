@@ -54,14 +54,16 @@ SEGMENTS: tuple[Entry, ...] = (
     ),
     met(
         "deliver_in_3c",
-        "Half open, what acknowledges something that was never sent is reset. A socket that is connected to itself is"
-        " an honest case of crossed SYNs.",
+        "Half open, what acknowledges something that was never sent is reset. What comes from outside with the host's"
+        " own address is dropped before TCP sees it; a socket connected to itself is an honest case of crossed SYNs.",
         "request_gets_another_ack ack_of_another_syn_ack", test("scripts/syn_received.pkt"),
         test("model/test_crossing.py::test_an_acknowledgement_of_something_else_is_reset"),
+        test("model/test_required_of_a_stranger.py::test_a_syn_from_many_is_ignored"),
         test("model/test_tcp_opening.py::test_a_socket_connects_to_itself"),
     ),
     met(
-        "deliver_in_4", "From or to many, or from an address that cannot be: dropped without a word.",
+        "deliver_in_4",
+        "From or to many, or from an address that cannot be, the host's own too: dropped without a word.",
         "", test("model/test_required_of_a_stranger.py::test_a_syn_from_many_is_ignored"),
         test("model/test_required_of_a_stranger.py::test_a_syn_to_many_is_ignored"),
         code="model.world.host.Host.is_misdirected",
@@ -190,6 +192,7 @@ DATAGRAMS: tuple[Entry, ...] = (
         "deliver_in_udp_3", "From an address that cannot be: dropped without a word.",
         "", test("model/test_namespaces.py::test_nobody_hears_a_datagram_for_loopback_from_outside"),
         test("model/test_required_of_a_stranger.py::test_a_datagram_from_many_is_ignored"),
+        test("model/test_required_of_a_stranger.py::test_a_datagram_from_an_address_kept_for_later_is_taken"),
         code="model.world.host.Host.is_misdirected",
     ),
 )  # fmt: skip
