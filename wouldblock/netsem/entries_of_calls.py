@@ -432,11 +432,11 @@ SENDING: tuple[Entry, ...] = (
         "send_15", "Something has left: the datagram of who waited goes out.",
         "thread_is_woken datagram_is_sent", wait("UDP sendto", "the device lets it leave", "the datagram sent"),
     ),
-    in_part(
-        "send_16",
-        "Shut for writing, who waits is told EPIPE. That an ICMP error ends the wait of a datagram's sender was never"
-        " tried.",
-        "thread_is_woken datagram_after_shutdown", wait("UDP sendto", "`SHUT_WR`", "EPIPE", "closing"),
+    met(
+        "send_16", "An error ends the wait and is told; to be shut for writing ends it, too: EPIPE.",
+        "thread_is_woken sending_reports_refusal datagram_after_shutdown",
+        wait("UDP sendto", "an ICMP error says that nobody is there", "ECONNREFUSED"),
+        wait("UDP sendto", "`SHUT_WR`", "EPIPE", "closing"),
     ),
     elsewhere(
         "send_17", "Whether the datagram is too long, and where it goes, is settled before the call waits.",
