@@ -60,12 +60,13 @@ bench: setup ## what is measured, as ratios
 	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: diagrams
-diagrams: setup ## draw docs/diagrams anew from the rules, and write docs/adherence.md, docs/readiness.md, docs/errors.md and docs/blocking.md anew
+diagrams: setup ## draw docs/diagrams anew from the rules, and write docs/adherence.md, docs/readiness.md, docs/errors.md, docs/blocking.md and docs/netsem.md anew
 	@$(PY) -m wouldblock draw --all --out docs/diagrams
 	@$(PY) -m wouldblock.adherence
 	@$(PY) -m wouldblock.readiness
 	@$(PY) -m wouldblock.errortable
 	@$(PY) -m wouldblock.blocking
+	@$(PY) -m wouldblock.netsem
 
 .PHONY: confirm
 confirm: setup ## check for two minutes, two with a scripted peer, two with threads, commit-ready: confirmations, figures in the README (contradictions too), diagrams

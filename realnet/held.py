@@ -72,9 +72,17 @@ class HeldDevice:
 
     def far(self) -> socket.socket:
         """A UDP socket on the other host."""
+        return self._socket_there(socket.SOCK_DGRAM, 0)
+
+    def complain(self, packet: bytes) -> None:
+        """The other host sends an IP packet of these bytes, such as an ICMP error about what was sent to it."""
+        with self._socket_there(socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+            raw.sendto(packet, (NEAR, 0))
+
+    def _socket_there(self, kind: int, protocol: int) -> socket.socket:
         setns(self._far, CLONE_NEWNET)
         try:
-            return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            return socket.socket(socket.AF_INET, kind, protocol)
         finally:
             setns(self._here, CLONE_NEWNET)
 

@@ -19,6 +19,11 @@ from typing import Any
 import attrs
 
 from model import SimNet
+from model.values.conversion import Conversion
+from model.values.packets import IcmpError
+from model.values.quoting import message_about
+from model.values.segments import Datagram, IcmpMessage
+from model.values.wire import encode
 from model.world.device import Device
 from realnet.held import FAR, HeldDevice
 
@@ -301,26 +306,36 @@ def sendall_much(net: Any) -> Wait:
 
 
 @contextlib.contextmanager
-def _held_back(net: Any) -> Iterator[tuple[Address, Do]]:
-    """A device that holds back nearly everything: an address behind it, and what throws away what waits there."""
+def _held_back(net: Any) -> Iterator[tuple[Address, Do, Callable[[Address], None]]]:
+    """A device that holds back nearly everything: an address behind it, what throws away what waits there, and what has
+    the host there complain to one of ours that it knows no such port.
+    """
     port, burst, limit = 4713, 1100, 1_000_000
     if isinstance(net, SimNet):
         far = net.host("far")
         with far.socket.socket(type=far.socket.SOCK_DGRAM) as receiver:
             receiver.bind((far.address, port))
             net.world.host.device = Device(8, burst, limit)
-            yield (far.address, port), net.world.host.purge_device
+            near = net.world.host
+            yield (far.address, port), near.purge_device, lambda own: near.receive(_complaint(own, (far.address, port)))
         return
     with HeldDevice() as held, held.far() as receiver:
         receiver.bind((FAR, port))
         held.renew(burst, limit)
-        yield (FAR, port), lambda: held.renew(burst, limit)
+        yield (
+            (FAR, port), lambda: held.renew(burst, limit),
+            lambda own: held.complain(encode(Conversion().packets(_complaint(own, (FAR, port)))[0])),
+        )  # fmt: skip
+
+
+def _complaint(src: Address, dst: Address) -> IcmpMessage:
+    return message_about(Datagram(src, dst, bytes(1000)), IcmpError.PORT_UNREACHABLE)
 
 
 @wait("UDP sendto", "sendto")
 def send_datagram(net: Any) -> Wait:
     """a slow device still has what was sent before; on loopback a datagram is the receiver's at once"""
-    address, let_leave = _keep_open(_held_back(net))
+    address, let_leave, complain = _keep_open(_held_back(net))
     sock = keep(net.socket.socket(type=net.socket.SOCK_DGRAM))
     sock.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_SNDBUF, 0)
     sock.connect(address)
@@ -331,7 +346,10 @@ def send_datagram(net: Any) -> Wait:
     sock.setblocking(True)
     return Wait(
         lambda: sock.sendto(bytes(1000), address), let_leave, lambda n: "the datagram sent", sock=sock,
-        option="SO_SNDTIMEO", ways={"the device lets it leave": let_leave},
+        option="SO_SNDTIMEO", ways={
+            "the device lets it leave": let_leave,
+            "an ICMP error says that nobody is there": lambda: complain(sock.getsockname()),
+        },
     )  # fmt: skip
 
 

@@ -105,7 +105,7 @@ class SimulatedSocket:
             fd = c_int(fileno)
             if fd < 0:
                 raise ValueError("negative file descriptor")
-            kernel.check_open(fd)
+            kernel.quietly("getsockname", fd)
             domain = AF_INET if domain == -1 else domain
             kind = kernel.quietly("getsockopt", fd, SOL_SOCKET, SO_TYPE) if kind == -1 else kind
             protocol = kernel.quietly("getsockopt", fd, SOL_SOCKET, SO_PROTOCOL) if protocol == -1 else protocol

@@ -19,6 +19,7 @@ import errno
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from ..choices import NEVER_ALL_PORTS
 from ..endpoint import Endpoint, Life
 from ..rules import Machine
 from ..tcp.block import Tcb
@@ -113,7 +114,7 @@ def _no_port_left(tcb: Tcb, address: Address, host: Host) -> bool:
 
 @SOCKET.rule(
     on=LifeEvent.CONNECT, stays=(U,), when=_no_port_left, cite="connect(2), EADDRNOTAVAIL; __inet_hash_connect",
-    unconfirmed="the cross-check never uses up all 28,232 ports",
+    unconfirmed=NEVER_ALL_PORTS,
 )  # fmt: skip
 def connect_finds_no_port(tcb: Tcb, address: Address, host: Host) -> Answer:
     """Every port of the ephemeral range is bound, or has a connection to the same place: EADDRNOTAVAIL."""
@@ -293,6 +294,18 @@ def bind_again(end: Endpoint, address: Address, host: Host) -> Answer:
 )  # fmt: skip
 def bind_where_another_is(end: Endpoint, address: Address, host: Host) -> Answer:
     """Another socket holds this port on an overlapping address: EADDRINUSE, and an address bound earlier is forgotten."""  # noqa: E501
+    end.local = (ANY, end.local[1])
+    return Fail(errno.EADDRINUSE)
+
+
+@SOCKET.rule(
+    on=LifeEvent.BIND, stays=ANY_LIFE,
+    when=lambda s, addr, host: addr[1] == 0 and host.ports_of(s).none_is_left(host),
+    cite="bind(2), EADDRINUSE; inet_csk_find_open_port, udp_lib_get_port",
+    unconfirmed=NEVER_ALL_PORTS,
+)  # fmt: skip
+def bind_finds_no_port(end: Endpoint, address: Address, host: Host) -> Answer:
+    """Every port of the ephemeral range is held: EADDRINUSE, and an address bound earlier is forgotten."""
     end.local = (ANY, end.local[1])
     return Fail(errno.EADDRINUSE)
 

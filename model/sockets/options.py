@@ -51,6 +51,7 @@ from ..values.constants import (
     SO_RCVTIMEO,
     SO_REUSEADDR,
     SO_SNDBUF,
+    SO_SNDLOWAT,
     SO_SNDTIMEO,
     SO_TYPE,
     SOCK_DGRAM,
@@ -224,13 +225,19 @@ def _patience(ticks: int | None, host: Host) -> bytes:
     return _TIMEVAL.pack(seconds, ns // 1000)
 
 
+_MOST_TICKS = 2**63 - 1
+"""MAX_SCHEDULE_TIMEOUT."""
+
+
 def _ticks(value: bytes, host: Host) -> int | None:
-    """struct timeval in ticks, rounded up; None for zero, which is for ever; none at all for a negative time
-    (`sock_set_timeout`).
+    """struct timeval in ticks, rounded up; None for zero, and for more than a counter of ticks holds, which are for
+    ever; none at all for a negative time (`sock_set_timeout`).
     """
     seconds, microseconds = _TIMEVAL.unpack(value[: _TIMEVAL.size])
     if seconds < 0:
         return 0
+    if seconds >= _MOST_TICKS // (SECOND // host.profile.jiffy_ns) - 1:
+        return None
     ns = seconds * SECOND + microseconds * 1000
     return -(-ns // host.profile.jiffy_ns) if ns else None
 
@@ -407,6 +414,7 @@ OPTIONS: dict[tuple[int, int], Option] = {
     ),
     (SOL_SOCKET, SO_LINGER): Option("SO_LINGER", _linger, _set_linger, size=_LINGER.size),
     (SOL_SOCKET, SO_RCVLOWAT): Option("SO_RCVLOWAT", lambda e, h: e.rcvlowat, _set_rcvlowat),
+    (SOL_SOCKET, SO_SNDLOWAT): Option("SO_SNDLOWAT", lambda e, h: 1),
     (SOL_SOCKET, SO_KEEPALIVE): Option("SO_KEEPALIVE", lambda e, h: int(e.keepalive), _set_keepalive),
     (IPPROTO_TCP, TCP_KEEPIDLE): Option(
         "TCP_KEEPIDLE", lambda t, h: keepalive.idle_ns(t, h) // SECOND, _set_keep_idle, True, 1, 32767

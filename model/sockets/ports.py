@@ -72,6 +72,11 @@ class Ports:
             return True
         return not self.conflicts(endpoint, endpoint.local[0], endpoint.local[1], host)
 
+    def none_is_left(self, host: Host) -> bool:
+        """Whether every port of the ephemeral range is held, so that port 0 stands for none."""
+        low, high = host.profile.ephemeral_ports
+        return len(self.held) > high - low and all(port in self.held for port in range(low, high + 1))
+
     def bind_ephemeral(self, endpoint: Endpoint, host: Host) -> bool:
         """Give `endpoint` a free port of the ephemeral range on its own address. False if none is free."""
         return self._draw(endpoint, host, lambda port: port not in self.held)

@@ -17,6 +17,7 @@ import errno
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..choices import NEVER_ALL_PORTS
 from ..endpoint import Life
 from ..rules import View
 from ..values.constants import (
@@ -82,6 +83,16 @@ def listen_on_used_socket(tcb: Tcb, backlog: int, host: Host) -> Answer:
 )  # fmt: skip
 def listen_where_another_listens(tcb: Tcb, backlog: int, host: Host) -> Answer:
     """Another socket listens on this address and port: EADDRINUSE."""
+    return Fail(errno.EADDRINUSE)
+
+
+@TCP.rule(
+    on=TcpEvent.PASSIVE_OPEN, stays=(S.CLOSED,),
+    when=lambda tcb, backlog, host: not tcb.holds_port and host.ports.none_is_left(host),
+    cite="listen(2), EADDRINUSE; inet_csk_listen_start, inet_csk_get_port", unconfirmed=NEVER_ALL_PORTS,
+)  # fmt: skip
+def listen_finds_no_port(tcb: Tcb, backlog: int, host: Host) -> Answer:
+    """The socket has no port, and every one of the ephemeral range is held: EADDRINUSE."""
     return Fail(errno.EADDRINUSE)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from ..choices import NEVER_ALL_PORTS
 from ..values.addresses import ANY, Address, is_local, target
 from ..values.constants import (
     MSG_DONTWAIT,
@@ -59,6 +60,15 @@ def _leaves_from_loopback(udp: UdpSocket, to: Address | None, host: Host) -> boo
 @UDP.rule(on=UdpEvent.BOUND, moves={S.UNBOUND: S.BOUND}, cite="bind(2)")
 def udp_gets_a_port(udp: UdpSocket, host: Host) -> None:
     """The socket has a port: datagrams can arrive."""
+
+
+@UDP.rule(
+    on=UdpEvent.AUTOBIND, stays=(S.UNBOUND,), when=lambda udp, host: host.udp_ports.none_is_left(host),
+    cite="inet_autobind, EAGAIN", unconfirmed=NEVER_ALL_PORTS,
+)  # fmt: skip
+def first_use_finds_no_port(udp: UdpSocket, host: Host) -> Answer:
+    """A socket without a port tries to send or to connect, and none is left: EAGAIN, before anything else is looked at."""  # noqa: E501
+    return Fail(errno.EAGAIN)
 
 
 @UDP.rule(

@@ -31,7 +31,7 @@ def target(address: Address, local: Address) -> Address:
 
 def is_one(ip: str) -> bool:
     """Whether a packet can come from `ip` over a wire: it is one host's address, not a group's or everybody's, and not
-    one that never leaves a host (RFC 1122 §3.2.1.3).
+    one that never leaves a host (RFC 1122 §3.2.1.3). RFC 1112 keeps those from 240 on for later; Linux takes them.
     """
     first = int(ip.split(".", 1)[0])
-    return 0 < first < 224 and first != 127
+    return first not in (0, 127) and not 224 <= first < 240 and ip != "255.255.255.255"

@@ -597,12 +597,12 @@ class Host:
 
     def is_misdirected(self, packet: Packet) -> bool:
         """Whether a packet that has come from outside is for another's address, or for loopback, or from an impossible
-        one. That is counted.
+        one, such as the host's own (`fib_validate_source`). That is counted.
         """
         if not isinstance(packet, Segment | Datagram):
             return False
-        to = packet.dst[0]
-        if self.owns(to) and not is_local(to) and is_one(packet.src[0]):
+        to, source = packet.dst[0], packet.src[0]
+        if self.owns(to) and not is_local(to) and is_one(source) and not self.owns(source):
             return False
         self.misdirected += 1
         return True

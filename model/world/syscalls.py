@@ -86,9 +86,11 @@ def _locked(host: Host, machine: Machine, event: int, tcb: Tcb, *args: Any) -> A
     return answer
 
 
-def _take_port(host: Host, udp: Endpoint) -> None:
-    if not udp.holds_port:
-        UDP.fire(host.trail, UdpEvent.AUTOBIND, udp, host)
+def _without_port(host: Host, udp: Endpoint) -> Answer | None:
+    """Give a UDP socket that has no port one; what the call answers if none is left."""
+    if udp.holds_port:
+        return None
+    return UDP.fire(host.trail, UdpEvent.AUTOBIND, udp, host)  # type: ignore[no-any-return]
 
 
 def _check_flags(flags: int, modelled: int) -> None:
@@ -210,7 +212,8 @@ def connect(host: Host, fd: int, address: Address, woken: bool = False) -> Answe
         if woken:
             return _locked(host, SOCKET, LifeEvent.CONNECT_WOKEN, end)
         return _locked(host, SOCKET, LifeEvent.CONNECT, end, address)
-    _take_port(host, end)
+    if (refused := _without_port(host, end)) is not None:
+        return refused
     return UDP.fire(host.trail, UdpEvent.CONNECT, end, address, host)  # type: ignore[no-any-return]
 
 
@@ -229,7 +232,8 @@ def sendto(host: Host, fd: int, data: bytes, flags: int, address: Address | None
         _check_flags(flags, SEND_FLAGS)
     if isinstance(end, Tcb):
         return _locked(host, TCP, TcpEvent.SEND, end, data, flags)
-    _take_port(host, end)
+    if (refused := _without_port(host, end)) is not None:
+        return refused
     if flags & MSG_DONTROUTE and address is None and end.remote[1]:
         address = end.remote
     return UDP.fire(host.trail, UdpEvent.SEND, end, data, flags, address, host)  # type: ignore[no-any-return]
@@ -245,11 +249,9 @@ def sendmsg(
     end = host.descriptors.get(fd)
     _check_flags(flags, SEND_FLAGS & ~MSG_OOB)
     if end is not None and ancillary:
-        if not isinstance(end, Tcb):
-            _take_port(host, end)
-        refused: Answer | None = SOCKET.offer(
-            host.trail, LifeEvent.ANCILLARY, end, ancillary, len(data), address, host
-        )  # fmt: skip
+        refused = None if isinstance(end, Tcb) else _without_port(host, end)
+        if refused is None:
+            refused = SOCKET.offer(host.trail, LifeEvent.ANCILLARY, end, ancillary, len(data), address, host)
         if refused is not None:
             return refused
         if address is None and end.remote[1]:

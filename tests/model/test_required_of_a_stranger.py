@@ -259,10 +259,10 @@ def test_a_source_quench_is_dropped_without_a_word(bench: Bench) -> None:
 # ---------------------------------------------------------------- impossible addresses
 
 
-@pytest.mark.parametrize("ip", [*MANY, "127.0.0.1", "0.0.0.0"])
+@pytest.mark.parametrize("ip", [*MANY, "127.0.0.1", "0.0.0.0", HERE])
 @on_both_arms
 def test_a_syn_from_many_is_ignored(bench: Bench, ip: str) -> None:
-    """RFC 9293 MUST-63: nor from an address that never travels."""
+    """RFC 9293 MUST-63: nor from an address that never travels, nor from the host's own (a "land" attack)."""
     listener = listening(bench)
     syn(bench, source=ip)
     bench.wait(0.01)
@@ -281,7 +281,7 @@ def test_a_syn_to_many_is_ignored(bench: Bench, ip: str) -> None:
     assert (bench.take(), listener.call("accept"), listener.state) == (NOTHING, "EAGAIN", "LISTEN")
 
 
-@pytest.mark.parametrize("ip", [*MANY, "127.0.0.1"])
+@pytest.mark.parametrize("ip", [*MANY, "127.0.0.1", HERE])
 @on_both_arms
 def test_a_datagram_from_many_is_ignored(bench: Bench, ip: str) -> None:
     """RFC 1122 §4.1.3.6."""
@@ -290,3 +290,13 @@ def test_a_datagram_from_many_is_ignored(bench: Bench, ip: str) -> None:
     bench.inject(IpPacket(ip, HERE, Udp(PEER_PORT, PORT, b"x")))
     bench.wait(0.01)
     assert (bench.take(), sock.call("recv", 100)) == (NOTHING, "EAGAIN")
+
+
+@on_both_arms
+def test_a_datagram_from_an_address_kept_for_later_is_taken(bench: Bench) -> None:
+    """RFC 1112 §4 keeps addresses from 240 on for later; Linux takes what comes from one."""
+    sock = bench.open(SOCK_DGRAM)
+    assert sock.call("bind", (HERE, PORT)) is None
+    bench.inject(IpPacket("240.0.0.1", HERE, Udp(PEER_PORT, PORT, b"x")))
+    bench.wait(0.01)
+    assert (bench.take(), sock.call("recv", 100)) == (NOTHING, b"x")

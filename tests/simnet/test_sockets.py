@@ -129,7 +129,7 @@ def test_a_descriptor_can_be_adopted(net: FakeNet, sock: Any) -> None:
     adopted = net.socket.socket(fileno=fd)
     assert (adopted.fileno(), adopted.family, adopted.type, adopted.proto) == (fd, 2, 2, 17)
     assert net.names() == []
-    net.fake.answers["fcntl"] = Fail(9)
+    net.fake.answers["getsockname"] = Fail(9)
     with pytest.raises(OSError, match="Bad file descriptor"):
         net.socket.socket(fileno=77)
     assert adopted.detach() == fd
