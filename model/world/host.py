@@ -29,6 +29,7 @@ from ..endpoint import FOR_EVER_TICKS, Endpoint, clone
 from ..profiles import Profile
 from ..rules import Arrow
 from ..sockets.numbers import Numbers
+from ..sockets.options.table import heirlooms
 from ..sockets.ports import Ports
 from ..tcp import backlog, closing, memory, reading
 from ..tcp.algorithms import set_algorithm
@@ -281,7 +282,7 @@ class Host:
         child.local, child.remote, child.listener = segment.dst, segment.src, listener.number
         child.rcvbuf, child.rcvbuf_locked = listener.rcvbuf, listener.rcvbuf_locked
         child.window_clamp, child.window_ratio = listener.window_clamp, listener.window_ratio
-        child.write_seq = self.next_iss
+        child.user_mss, child.write_seq = listener.user_mss, self.next_iss
         self.connections[child.local, child.remote] = child.number
         return child
 
@@ -301,6 +302,8 @@ class Host:
         child.keepalive, child.user_timeout_ns = listener.keepalive, listener.user_timeout_ns
         child.keep_idle_ns, child.keep_interval_ns = listener.keep_idle_ns, listener.keep_interval_ns
         child.keep_count, child.syn_retries = listener.keep_count, listener.syn_retries
+        child.pingpong, child.orphan_waits_s = listener.pingpong, listener.orphan_waits_s
+        child.draws_port_late, child.stored = listener.draws_port_late, heirlooms(listener)
         self.ports.hold(child)
 
     def leave_behind(self, tcb: Tcb) -> Tcb:
