@@ -19,7 +19,18 @@ import attrs
 
 from model import SimNet
 from model.sockets.options import OPTIONS, NotModelled, Option
-from model.values.constants import IPPROTO_IP, IPPROTO_TCP, IPPROTO_UDP, SOL_SOCKET, TCP_INFO
+from model.values.constants import (
+    IPPROTO_IP,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    SO_RCVBUF,
+    SO_RCVBUFFORCE,
+    SO_SNDBUF,
+    SO_SNDBUFFORCE,
+    SOL_SOCKET,
+    TCP_INFO,
+    TCP_MAXSEG,
+)
 
 VALUES = (
     -(1 << 31), -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 60, 61, 87, 88, 120, 121, 127, 128, 255, 256, 1000, 32767, 32768,
@@ -37,6 +48,11 @@ NOBODYS = (
     (IPPROTO_TCP, 0), (IPPROTO_UDP, 9999), (41, 26), (9999, 1), (-1, 1),
 )  # fmt: skip
 """Levels and numbers of options that there are not."""
+_TOLD_BY = {
+    (SOL_SOCKET, SO_SNDBUFFORCE): (SOL_SOCKET, SO_SNDBUF),
+    (SOL_SOCKET, SO_RCVBUFFORCE): (SOL_SOCKET, SO_RCVBUF),
+}
+"""Options that cannot be read, and what they set."""
 SUBJECTS = ("TCP", "TCP listening", "TCP connected", "UDP", "UDP connected")
 KEYS = (*OPTIONS, *NOBODYS)
 NOTHING = "not modelled"
@@ -139,7 +155,9 @@ def _connection(socket: Any, option: Option | None = None, value: Given = 0) -> 
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     if option is not None:
-        _set(listener, option, value)
+        before = _get(listener, option, 0)
+        if _set(listener, option, value) == before:
+            _set(listener, option, 0)
     client = socket.socket()
     client.connect(listener.getsockname())
     client.send(b"x")  # TCP_DEFER_ACCEPT waits for it
@@ -160,7 +178,7 @@ def _handed_on(net: Any, option: Option) -> tuple[Told, Told]:
 
 def _sample(option: Option) -> bytes:
     if option.size == 4:
-        return b"\1" + bytes(7)
+        return bytes([120 if option.number == TCP_MAXSEG and option.level == IPPROTO_TCP else 1, *bytes(7)])
     return PAIRS[0] if option.size == 8 else TIMES[1]
 
 
@@ -192,7 +210,7 @@ def _set(sock: Any, option: Option, value: Given) -> Told:
         return _name(error)
     except NotModelled:
         return NOTHING
-    return _get(sock, option, 0)
+    return _get(sock, OPTIONS.get(_TOLD_BY.get((option.level, option.number), (0, 0)), option), 0)
 
 
 def _name(error: OSError) -> str:

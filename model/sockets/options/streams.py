@@ -185,7 +185,8 @@ ROWS = (
     Option(
         IPPROTO_TCP, TCP_MAXSEG, "TCP_MAXSEG", _segment_size, field("user_mss", int)[1],
         suits=lambda t, value: value == 0 or _LEAST_MSS <= value <= _MOST_MSS,
-        note="0: no bound. Before connecting it tells what was set; afterwards what is in use, and sets nothing.",
+        note="0: no bound. Before connecting it tells what was set; afterwards what is in use, and sets nothing."
+        " Options of segments take their share of it.",
     ),
     Option(IPPROTO_TCP, TCP_CORK, "TCP_CORK", lambda t, h: int(t.corked), _set_cork),
     Option(
