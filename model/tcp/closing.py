@@ -151,9 +151,8 @@ def _resets_at_once(tcb: Tcb, host: Host) -> bool:
     cite="socket(7), SO_LINGER; __tcp_close, tcp_disconnect, tcp_need_reset",
 )  # fmt: skip
 def close_without_lingering(tcb: Tcb, host: Host) -> None:
-    """SO_LINGER with no time: the peer gets a reset, and what was not sent is lost. Where both FINs have come nothing
-    is left to be reset, unless bytes are still to be sent.
-    """
+    """SO_LINGER with no time: the peer gets a reset, and what was not sent is lost.
+    Where both FINs have come nothing is left to be reset, unless bytes are still to be sent."""
     sends = tcb.state not in (S.CLOSING, S.LAST_ACK) or tcb.unsent_bytes > 0
     host.leave_tables(tcb)
     if sends:

@@ -35,13 +35,13 @@ the model; the kernel confirmed every answer (`tests/calls/test_option_table.py`
 
 How to read it:
 
-- Each option was set to {values} numbers from −2³¹ to 2³¹−1 in turn, with {lengths} bytes, and then read each time; on a
+- Each option was set to {values} numbers from −2³¹ to 2³¹−1 in turn, with {lengths} bytes, and read each time; on a
   new TCP socket, a listener, a connected one, a new UDP socket and a connected one. **listening**, **connected** and
   **UDP** say what differs from a new TCP socket.
 - *as given* is what getsockopt tells then; *the double*, or a number, is what it tells instead.
-- *bytes* is the least length of a value. Fewer are EINVAL, more do no harm. getsockopt gives as many bytes as it is asked
-  for, up to the size of the value. Options of IP are one byte there if fewer than four are asked for, and in one byte
-  they can be set; where no byte is enough that is 0.
+- *bytes* is the least length of a value. Fewer are EINVAL, more do no harm. getsockopt gives as many bytes as it is
+  asked for, up to the size of the value. Options of IP are one byte there if fewer than four are asked for, and can be
+  set in one byte; where no byte is enough that is 0.
 - *handed on* is whether an accepted connection has what its listener was set to. A dash: a listener cannot be set so.
 - Privileges are the superuser's.
 """
@@ -89,7 +89,8 @@ def page(answers: dict[tuple[int, int], Answers]) -> str:
 def _level(level: int, rows: list[Option], answers: dict[tuple[int, int], Answers]) -> str:
     title, says = _TITLES[level]
     lines = [_line(option, answers[option.level, option.number]) for option in sorted(rows, key=lambda o: o.number)]
-    head = "| option | | default | values tried, and what they answer | bytes | handed on | |\n|---|---|---|---|---:|---|---|"
+    heads = "option", "", "default", "values tried, and what they answer", "bytes", "handed on", ""
+    head = f"| {' | '.join(heads)} |\n{'|---' * 4}|---:{'|---' * 2}|"
     return "\n".join([f"## {title}\n\n{says}\n", head, *lines, ""])
 
 
@@ -97,8 +98,11 @@ def _line(option: Option, found: Answers) -> str:
     probes = [found.probes[subject] for subject in SUBJECTS]
     new = probes[3] if option.level == IPPROTO_UDP else probes[0]
     kind = "stored" if option.stored else "modelled" if option.set is not None else "modelled, read only"
-    cells = [f"{option.name} ({option.number})", kind, _defaults(option, found), _takes(option, found, new),
-             _least_length(probes[3] if _refuses(new) else new), _handed_on(option, found, new), option.note]  # fmt: skip
+    length = _least_length(probes[3] if _refuses(new) else new)
+    cells = [
+        f"{option.name} ({option.number})", kind, _defaults(option, found), _takes(option, found, new), length,
+        _handed_on(option, found, new), option.note,
+    ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 

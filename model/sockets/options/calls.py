@@ -117,7 +117,7 @@ def option_value_is_too_short(end: Endpoint, option: Option, value: int | bytes,
     cite="socket(7), SO_RCVTIMEO; sock_set_timeout, EDOM",
     unconfirmed="the random check never blocks, and sets no time-outs; tests/guests does",
 )
-def optionis_no_time(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
+def option_is_no_time(end: Endpoint, option: Option, value: int | bytes, host: Host) -> Answer:
     """A time has less than a million microseconds, and not fewer than none: EDOM."""
     return Fail(errno.EDOM)
 

@@ -64,6 +64,12 @@ def _meminfo(end: Tcb | UdpSocket, host: Host) -> bytes:
 
 
 ROWS = (
-    Option(SOL_SOCKET, SO_MEMINFO, "SO_MEMINFO", _meminfo, note="Nine numbers, the accounts of its memory; of four bytes the first."),
+    Option(
+        SOL_SOCKET,
+        SO_MEMINFO,
+        "SO_MEMINFO",
+        _meminfo,
+        note="Nine numbers, the accounts of its memory; of four bytes the first.",
+    ),
     Option(IPPROTO_TCP, TCP_INFO, "TCP_INFO", _tcp_info, note="struct tcp_info, its first 104 bytes."),
 )

@@ -87,8 +87,9 @@ def _set_tos(end: Endpoint, value: int, host: Host) -> None:
 
 ROWS = (
     stored(
-        IPPROTO_IP, IP_TTL, "IP_TTL", DEFAULT_TTL, kind=lambda value: DEFAULT_TTL if value == -1 else value, needs_byte=True,
-        suits=lambda e, value: value == -1 or 1 <= value <= 255, note="-1 is the system's, net.ipv4.ip_default_ttl.",
+        IPPROTO_IP, IP_TTL, "IP_TTL", DEFAULT_TTL, kind=lambda value: DEFAULT_TTL if value == -1 else value,
+        needs_byte=True, suits=lambda e, value: value == -1 or 1 <= value <= 255,
+        note="-1 is the system's, net.ipv4.ip_default_ttl.",
     ),
     Option(
         IPPROTO_IP, IP_TOS, "IP_TOS", lambda e, h: e.stored.get((IPPROTO_IP, IP_TOS), 0), _set_tos, stored=True,
@@ -106,7 +107,9 @@ ROWS = (
     ),
     stored(
         IPPROTO_IP, IP_MULTICAST_TTL, "IP_MULTICAST_TTL", 1, kind=abs, least=-1, most=255, needs_byte=True,
-        suits=lambda e, value: not e.is_tcp, note="TCP tells it and does not take it; of an accepted connection it is the TTL of the peer's packet. -1 is 1.",
+        suits=lambda e, value: not e.is_tcp,
+        note="TCP tells it and does not take it; of an accepted connection it is the TTL of the peer's packet."
+        " -1 is 1.",
     ),
     stored(IPPROTO_IP, IP_MULTICAST_LOOP, "IP_MULTICAST_LOOP", 1, kind=flag, needs_byte=True),
     stored(IPPROTO_IP, IP_MULTICAST_ALL, "IP_MULTICAST_ALL", 1, least=0, most=1, needs_byte=True),
