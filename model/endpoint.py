@@ -106,6 +106,8 @@ class Endpoint:
     keepalive: bool = False
     urgent_inline: bool = False
     """Whether the peer's urgent byte stays in the stream (SO_OOBINLINE)."""
+    broadcasts: bool = False
+    """Whether it may send to addresses that are everybody's (SO_BROADCAST)."""
     draws_port_late: bool = False
     """Whether bind() to port 0 leaves the port to whatever needs one first (IP_BIND_ADDRESS_NO_PORT)."""
     stored: dict[tuple[int, int], int] = attrs.Factory(dict)

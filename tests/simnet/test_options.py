@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -266,13 +267,9 @@ BOUNDS = [
     (20_000, 600),
 ]
 SCENARIOS |= {
-    f"segments of {ours}, {theirs}": lambda net, keep, ours=ours, theirs=theirs: segment_sizes(net, keep, ours, theirs)
-    for ours, theirs in BOUNDS
+    f"segments of {ours}, {theirs}": partial(segment_sizes, ours=ours, theirs=theirs) for ours, theirs in BOUNDS
 }
-SCENARIOS |= {
-    f"orphan_does_not_wait, {shut}": lambda net, keep, shut=shut: orphan_does_not_wait(net, keep, shut)
-    for shut in (False, True)
-}
+SCENARIOS |= {f"orphan_does_not_wait, {shut}": partial(orphan_does_not_wait, shut_first=shut) for shut in (False, True)}
 
 
 def played(arm: Callable[[], Any], scenario: Scenario) -> Any:

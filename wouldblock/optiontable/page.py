@@ -183,6 +183,7 @@ def _runs(option: Option, tried: tuple[tuple[Given, Told], ...]) -> str:
 def _kinds(given: Any, told: Told) -> list[str]:
     if isinstance(told, str):
         return [told]
+    assert isinstance(told, int)
     as_told = [name for name, kind in _KINDS if kind(given) == told]
     bytes_of_it = [name for name, kind in _BYTES if kind(given) == told]
     return [*as_told, _number(told), *bytes_of_it]

@@ -89,11 +89,12 @@ ROWS = (
     stored(
         IPPROTO_IP, IP_TTL, "IP_TTL", DEFAULT_TTL, kind=lambda value: DEFAULT_TTL if value == -1 else value,
         needs_byte=True, suits=lambda e, value: value == -1 or 1 <= value <= 255,
-        note="-1 is the system's, net.ipv4.ip_default_ttl.",
+        note="-1 is the system's, net.ipv4.ip_default_ttl. Packets of the model have no such field.",
     ),
     Option(
         IPPROTO_IP, IP_TOS, "IP_TOS", lambda e, h: e.stored.get((IPPROTO_IP, IP_TOS), 0), _set_tos, stored=True,
-        note="One byte. TCP leaves the lowest two bits alone. Where it changes it sets SO_PRIORITY, too.",
+        note="One byte. TCP leaves the lowest two bits alone. Where it changes it sets SO_PRIORITY, too. Packets of the"
+        " model have no such field.",
     ),
     Option(
         IPPROTO_IP, IP_MTU_DISCOVER, "IP_MTU_DISCOVER", lambda e, h: e.path_discovery, _set_path_discovery, 0,

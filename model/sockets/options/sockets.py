@@ -75,9 +75,9 @@ ROWS = (
     Option(
         SOL_SOCKET, SO_OOBINLINE, "SO_OOBINLINE", *field("urgent_inline"), note="UDP takes it and has no use for it.",
     ),
-    stored(
-        SOL_SOCKET, SO_BROADCAST, "SO_BROADCAST", kind=flag,
-        note="Nothing can be sent to a broadcast address yet, with it or without.",
+    Option(
+        SOL_SOCKET, SO_BROADCAST, "SO_BROADCAST", *field("broadcasts"),
+        note="Without it a datagram to an address that is everybody's is EACCES. TCP takes it and has no use for it.",
     ),
     stored(
         SOL_SOCKET, SO_DONTROUTE, "SO_DONTROUTE", kind=flag,
