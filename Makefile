@@ -60,11 +60,12 @@ bench: setup ## what is measured, as ratios
 	@$(PY) -m benchmarks $(ARGS)
 
 .PHONY: diagrams
-diagrams: setup ## draw docs/diagrams anew from the rules, and write docs/adherence.md, docs/readiness.md, docs/errors.md, docs/blocking.md and docs/netsem.md anew
+diagrams: setup ## draw docs/diagrams anew from the rules, and write docs/adherence.md, docs/readiness.md, docs/errors.md, docs/options.md, docs/blocking.md and docs/netsem.md anew
 	@$(PY) -m wouldblock draw --all --out docs/diagrams
 	@$(PY) -m wouldblock.adherence
 	@$(PY) -m wouldblock.readiness
 	@$(PY) -m wouldblock.errortable
+	@$(PY) -m wouldblock.optiontable
 	@$(PY) -m wouldblock.blocking
 	@$(PY) -m wouldblock.netsem
 

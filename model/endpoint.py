@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 
@@ -50,6 +50,7 @@ class Reports(IntEnum):
 class Endpoint:
     """A socket and its place in the tables of its host. Draft: rules change it in place."""
 
+    is_tcp: ClassVar[bool]
     number: int
     life: Life = Life.UNCONNECTED
     host_name: str = ""
@@ -105,6 +106,12 @@ class Endpoint:
     keepalive: bool = False
     urgent_inline: bool = False
     """Whether the peer's urgent byte stays in the stream (SO_OOBINLINE)."""
+    broadcasts: bool = False
+    """Whether it may send to addresses that are everybody's (SO_BROADCAST)."""
+    draws_port_late: bool = False
+    """Whether bind() to port 0 leaves the port to whatever needs one first (IP_BIND_ADDRESS_NO_PORT)."""
+    stored: dict[tuple[int, int], int] = attrs.Factory(dict)
+    """Options by level and number that were set and that nothing else looks at (sockets/options)."""
     drops: int = 0
 
     def holds_page(self, page: int, size: int) -> bool:

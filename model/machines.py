@@ -8,9 +8,10 @@ from __future__ import annotations
 from . import errorqueue
 from .errorqueue import ERROR_QUEUE
 from .rules import Machine, Rule, View
-from .sockets import messages, options
+from .sockets import messages
 from .sockets.descriptors import DESCRIPTOR
 from .sockets.life import SOCKET
+from .sockets.options import calls as option_calls
 from .tcp import (
     acceptance,
     acknowledging,
@@ -43,7 +44,7 @@ MACHINES: tuple[Machine, ...] = (TCP, REQUEST, RECOVERY, URGENT, SOCKET, UDP, ER
 VIEWS: tuple[View, ...] = (SEND_BUFFER, RECEIVE_BUFFER)
 
 RULES_FROM = (
-    options, messages, errorqueue, calls, closing, handshake, requests, paws, acceptance, acknowledging, recovery,
+    option_calls, messages, errorqueue, calls, closing, handshake, requests, paws, acceptance, acknowledging, recovery,
     timeouts, urgent, text, ecn, answering, resting, timers, keepalive, icmp, udp_assembling, udp_calls, udp_icmp,
     epoll, scheduling,
 )  # fmt: skip

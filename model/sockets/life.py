@@ -299,6 +299,19 @@ def bind_where_another_is(end: Endpoint, address: Address, host: Host) -> Answer
 
 
 @SOCKET.rule(
+    on=LifeEvent.BIND, stays=ANY_LIFE, when=lambda s, addr, host: s.draws_port_late and not addr[1],
+    cite="ip(7), IP_BIND_ADDRESS_NO_PORT; __inet_bind",
+    unconfirmed="the random check leaves that option alone; tests/simnet/test_options.py sets it on both arms",
+)  # fmt: skip
+def bind_leaves_port_open(end: Endpoint, address: Address, host: Host) -> Answer:
+    """Any port will do, and connect(), listen() or the first datagram is to draw it: the socket has an address only.
+    It can be bound again."""
+    end.local = address
+    end.ip_bound = end.ip_bound or address[0] != ANY
+    return OK
+
+
+@SOCKET.rule(
     on=LifeEvent.BIND, stays=ANY_LIFE,
     when=lambda s, addr, host: addr[1] == 0 and host.ports_of(s).none_is_left(host),
     cite="bind(2), EADDRINUSE; inet_csk_find_open_port, udp_lib_get_port",

@@ -15,9 +15,10 @@ from ..values.constants import WAKES_ALL, TcpFlag, TcpState
 from ..values.segments import Segment
 from . import congestion, ecn, resending, scoreboard, timestamps
 from .acceptance import challenge
-from .block import Recovery, Tcb, Timer
-from .ends import finish, is_orphan, rest
+from .block import Recovery, Tcb
+from .ends import NOT_DRAWN, finish, is_orphan, rest, wait_for_fin
 from .machine import DROP, SEND_BUFFER, SYNCHRONIZED, TCP, SendBuffer, TcpEvent
+from .output import reset_in_answer
 from .roundtrip import note_echo_trip, note_round_trip, note_shortest
 from .scoreboard import Progress
 from .windows import bound_mss, may_predict, says_new_window
@@ -238,6 +239,18 @@ def _update_window(tcb: Tcb, segment: Segment, host: Host) -> bool:
 
 
 @TCP.rule(
+    on=E.OUR_FIN_ACKED, moves={S.FIN_WAIT_1: S.CLOSED},
+    when=lambda tcb, seg, host: is_orphan(tcb) and tcb.orphan_waits_s < 0,
+    cite="tcp(7), TCP_LINGER2; tcp_rcv_state_process", unconfirmed=NOT_DRAWN,
+)  # fmt: skip
+def orphan_does_not_wait_for_fin(tcb: Tcb, segment: Segment, host: Host) -> bool:
+    """Our FIN is acknowledged, nobody holds the socket, and TCP_LINGER2 says not to wait for the peer's: a reset."""
+    reset_in_answer(segment, host)
+    finish(tcb, host)
+    return DROP
+
+
+@TCP.rule(
     on=E.OUR_FIN_ACKED, moves={S.FIN_WAIT_1: S.FIN_WAIT_2}, cite="RFC 9293 §3.10.7.4, fifth, FIN-WAIT-1",
 )  # fmt: skip
 def our_fin_is_acked(tcb: Tcb, segment: Segment, host: Host) -> bool:
@@ -246,7 +259,7 @@ def our_fin_is_acked(tcb: Tcb, segment: Segment, host: Host) -> bool:
     host.wake(tcb, WAKES_ALL)
     if not is_orphan(tcb):
         return False
-    host.set_timer(tcb, Timer.TIME_WAIT, host.profile.fin_wait_2_ns)
+    wait_for_fin(tcb, host)
     return not (segment.flags & _FIN or brings_more(tcb, segment))
 
 

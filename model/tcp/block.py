@@ -211,6 +211,8 @@ class Tcb(Endpoint):
     """What options take out of every segment."""
     packet_max: int = 0
     """Payload up to which a run of segments leaves as one packet; 0 on a wire, where each is one of its own."""
+    user_mss: int = 0
+    """What the program allows in one segment, here and of the peer; 0: anything (TCP_MAXSEG)."""
     corked: bool = False
     """Only full segments leave (TCP_CORK)."""
     nodelay: bool = False
@@ -300,6 +302,8 @@ class Tcb(Endpoint):
     keep_interval_ns: int = 0
     keep_count: int = 0
     user_timeout_ns: int = 0
+    orphan_waits_s: int = 0
+    """How long an orphan waits for the peer's FIN, in seconds; less than 0: it does not (TCP_LINGER2)."""
     heard_ns: int = 0
     """When an acknowledgement was received last."""
     resent_since_ns: int | None = None

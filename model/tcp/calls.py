@@ -383,7 +383,7 @@ def recv_looks_at_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer
     if host.profile.tunes_receive_buffers:
         host.copied(len(data))
         note_read(tcb, host)
-    _clean_up(tcb, len(data), host)
+    clean_up(tcb, len(data), host)
     return Done(bytes(len(data)) if flags & MSG_TRUNC else data)
 
 
@@ -425,11 +425,11 @@ def recv_takes_bytes(tcb: Tcb, wanted: int, flags: int, host: Host) -> Answer:
 
 def _take(tcb: Tcb, wanted: int, host: Host) -> bytes:
     data = memory.take_received(tcb, up_to_mark(tcb, wanted), host)
-    _clean_up(tcb, len(data), host)
+    clean_up(tcb, len(data), host)
     return data
 
 
-def _clean_up(tcb: Tcb, count: int, host: Host) -> None:
+def clean_up(tcb: Tcb, count: int, host: Host) -> None:
     """Bytes were read, or looked at: that may be worth an acknowledgement (`tcp_cleanup_rbuf`)."""
     if is_half_full(tcb) and 2 * tcb.receive_window <= tcb.window_clamp and not tcb.read_shut:
         tcb.quick = 0

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 from ..values.constants import SHUT_RD, SHUT_RDWR, SHUT_WR, TcpState
 from ..values.results import OK, Answer, Fail
 from . import memory
-from .block import Tcb, Timer
+from .block import Tcb
 from .calls import NOT_CONNECTED
-from .ends import abandon_children, disconnect, unhash
+from .ends import NOT_DRAWN, abandon_children, disconnect, unhash, wait_for_fin
 from .machine import SYNCHRONIZED, TCP, TcpEvent
 from .output import send_fin, send_reset
 
@@ -182,9 +182,21 @@ def close_after_fin(tcb: Tcb, host: Host) -> None:
     memory.discard_received(tcb, host.profile)
 
 
+@TCP.rule(
+    on=TcpEvent.CLOSE, moves={S.FIN_WAIT_2: S.CLOSED}, when=lambda tcb, host: tcb.orphan_waits_s < 0,
+    cite="tcp(7), TCP_LINGER2; __tcp_close", unconfirmed=NOT_DRAWN,
+)  # fmt: skip
+def close_does_not_wait_for_fin(tcb: Tcb, host: Host) -> None:
+    """Only the peer's FIN is missing, and TCP_LINGER2 says not to wait for it: the peer gets a reset."""
+    memory.discard_received(tcb, host.profile)
+    host.leave_tables(tcb)
+    send_reset(tcb, host)
+    host.remove(tcb)
+
+
 @TCP.rule(on=TcpEvent.CLOSE, stays=(S.FIN_WAIT_2,), cite="RFC 9293 §3.10.4; tcp_fin_timeout in tcp(7)")
 def close_in_fin_wait_2(tcb: Tcb, host: Host) -> None:
     """Only the peer's FIN is missing: it is waited for, but not for ever."""
     tcb.read_shut = tcb.write_shut = True
     memory.discard_received(tcb, host.profile)
-    host.set_timer(tcb, Timer.TIME_WAIT, host.profile.fin_wait_2_ns)
+    wait_for_fin(tcb, host)

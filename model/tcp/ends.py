@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..profiles import SECOND
 from ..values.addresses import ANY
 from ..values.constants import WAKES_ALL, WAKES_ERRORS, TcpState
 from . import memory
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..world.host import Host
 
 
+NOT_DRAWN = "the random check leaves TCP_LINGER2 alone; tests/simnet/test_options.py sets it on both arms"
 BEHIND = 65_535 + 2
 """How far behind the numbers of a resting connection the next one between its addresses begins (`tcp_twsk_unique`)."""
 
@@ -66,6 +68,18 @@ def rest(tcb: Tcb, host: Host) -> None:
         waiting = host.leave_behind(tcb)
         TCP.fire(host.trail, TcpEvent.LEFT_BEHIND, tcb, host)
     host.set_timer(waiting, Timer.TIME_WAIT, host.profile.time_wait_ns)
+
+
+def wait_for_fin(tcb: Tcb, host: Host) -> None:
+    """An orphan waits for the peer's FIN, for as long as TCP_LINGER2 or the system says, and three and a half times the
+    retransmission time-out at least (`tcp_fin_time`).
+
+    It is to wait a minute of that as TIME-WAIT does, and the rest before; but when the rest is over the kernel takes
+    that for the whole once more, instead of the minute (`tcp_keepalive_timer`).
+    """
+    asked_ns = tcb.orphan_waits_s * SECOND or host.profile.fin_wait_2_ns
+    wait_ns, minute_ns = max(asked_ns, tcb.rto_ns * 7 // 2), host.profile.time_wait_ns
+    host.set_timer(tcb, Timer.TIME_WAIT, wait_ns if wait_ns <= minute_ns else 2 * (wait_ns - minute_ns))
 
 
 def take_over(tcb: Tcb, resting: Tcb, host: Host) -> None:

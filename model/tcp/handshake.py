@@ -29,7 +29,16 @@ from .machine import DROP, RECOVERY, REQUEST, TCP, RecoveryEvent, RequestEvent, 
 from .output import reset_in_answer, send_ack, send_syn
 from .roundtrip import note_round_trip, note_shortest
 from .timers import modelled_ns
-from .windows import DEFAULT_MSS, bound_mss, first_rcv_mss, initial_window, note_scale, settle_buffers, use_room
+from .windows import (
+    DEFAULT_MSS,
+    bound_mss,
+    first_rcv_mss,
+    initial_window,
+    note_scale,
+    settle_buffers,
+    use_room,
+    user_bound,
+)
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -79,7 +88,8 @@ def set_route(tcb: Tcb, host: Host) -> None:
 def note_options(tcb: Tcb, segment: Segment, host: Host) -> None:
     """What the peer's SYN says it can take (RFC 9293 §3.7.1; RFC 7323 §3.2; RFC 2018 §2)."""
     tcb.sack_permitted = segment.sack_permitted
-    tcb.peer_mss = DEFAULT_MSS if segment.mss is None else segment.mss
+    if segment.mss is not None:
+        tcb.peer_mss = user_bound(tcb, segment.mss)
     timestamps.agree(tcb, segment, host)
 
 
@@ -91,9 +101,9 @@ def active_open(tcb: Tcb, host: Host) -> None:
     tcb.fin_received = False
     tcb.max_window = tcb.snd_wnd = 0
     set_route(tcb, host)
-    tcb.peer_mss, tcb.option_bytes = DEFAULT_MSS, TIMESTAMPS_SIZE if profile.timestamps else 0
+    tcb.peer_mss, tcb.option_bytes = tcb.user_mss or DEFAULT_MSS, TIMESTAMPS_SIZE if profile.timestamps else 0
     bound_mss(tcb)
-    tcb.advertised_mss = tcb.path_mss
+    tcb.advertised_mss = user_bound(tcb, tcb.path_mss)
     first_rcv_mss(tcb)
     initial_window(tcb, tcb.advertised_mss - (tcb.option_bytes if timestamps.knows_peer(tcb) else 0), profile)
     tcb.scale_offered = tcb.rcv_scale
@@ -165,7 +175,7 @@ def child_answers_syn(tcb: Tcb, segment: Segment, host: Host) -> bool:
     tcb.irs = segment.seq
     tcb.rcv_nxt = tcb.rcv_wup = tcb.copied_seq = segment.seq + 1
     set_route(tcb, host)
-    tcb.advertised_mss = tcb.path_mss
+    tcb.advertised_mss = user_bound(tcb, tcb.path_mss)
     timestamps.offer(tcb, host)
     note_options(tcb, segment, host)
     tcb.ecn = ecn.agrees(segment, host)

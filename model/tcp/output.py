@@ -26,7 +26,7 @@ from . import congestion, ecn, memory, reserve
 from .block import OutBuffer, Pending, Recovery, Tcb, Timer
 from .machine import TCP, TcpEvent
 from .timestamps import clock, stamps
-from .windows import DEFAULT_MSS, advertise_window, bound_mss, use_room
+from .windows import DEFAULT_MSS, advertise_window, bound_mss, use_room, user_bound
 
 if TYPE_CHECKING:
     from ..world.host import Host
@@ -416,7 +416,7 @@ def send_syn(tcb: Tcb, host: Host, *, ack: bool = False) -> None:
             tcb.rcv_nxt if ack else 0,
             _SYN | (_ACK if ack else 0) | ecn.syn_flags(tcb, ack=ack),
             min(tcb.rcv_wnd, 65535),
-            mss=host.path_mss(tcb.remote[0]),
+            mss=user_bound(tcb, host.path_mss(tcb.remote[0])),
             scale=tcb.scale_offered if offers else tcb.rcv_scale if tcb.scales else None,
             sack_permitted=offers or tcb.sack_permitted,
             timestamps=stamped,

@@ -105,6 +105,11 @@ def grow_send_buffer(tcb: Tcb, profile: Profile) -> None:
         tcb.sndbuf = min(wanted, profile.tcp_wmem[2])
 
 
+def user_bound(tcb: Tcb, mss: int) -> int:
+    """A segment's payload, bounded by what the program allows (TCP_MAXSEG; `tcp_mss_clamp`)."""
+    return min(mss, tcb.user_mss) if tcb.user_mss else mss
+
+
 def bound_mss(tcb: Tcb) -> None:
     """Segments are as large as the path carries and the peer takes, options included, but never larger than half the
     peer's largest window (`tcp_sync_mss`, `tcp_bound_to_half_wnd`).

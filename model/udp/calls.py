@@ -6,8 +6,8 @@ whichever that is (icmp.py). A reader gets one datagram at a time and loses what
 
 A sender waits only while a device holds its datagrams back (sending.py).
 
-Not here: what is held back until it is complete (assembling.py), reports of errors (errorqueue.py); broadcast
-and multicast.
+Not here: what is held back until it is complete (assembling.py), reports of errors (errorqueue.py), who is everybody
+(broadcast.py); groups.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ..values.constants import (
 from ..values.results import OK, Answer, Block, Done, Fail
 from ..values.segments import Datagram
 from . import buffers, memory, paths, sending
+from .broadcast import is_for_everybody
 from .machine import UDP, Corked, UdpEvent, UdpSocket, UdpState
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 S = UdpState
 ONLY_WITH_DEVICE = "on loopback no device holds a datagram back"
+NOT_DRAWN = "the random check draws addresses of single hosts; tests/simnet/test_broadcast.py asks both arms"
 ALL = tuple(UdpState)
 NOT_CONNECTED = (S.UNBOUND, S.BOUND)
 READY = (S.BOUND, S.CONNECTED)
@@ -46,12 +48,18 @@ def _waits(udp: UdpSocket, flags: int) -> bool:
     return not (udp.nonblocking or flags & MSG_DONTWAIT)
 
 
-def _usable(address: Address | None, host: Host) -> bool:
-    return address is None or address[0] == ANY or host.reaches(address[0])
+def _usable(udp: UdpSocket, address: Address | None, host: Host) -> bool:
+    return address is None or address[0] == ANY or host.reaches(address[0]) or is_for_everybody(udp, address)
 
 
 def _leaves_from_loopback(udp: UdpSocket, to: Address | None, host: Host) -> bool:
-    return to is not None and is_local(udp.local[0]) and not host.owns(target(to, udp.local)[0])
+    if to is None or is_for_everybody(udp, to):
+        return False
+    return is_local(udp.local[0]) and not host.owns(target(to, udp.local)[0])
+
+
+def _may_not_address(udp: UdpSocket, to: Address | None) -> bool:
+    return not udp.broadcasts and is_for_everybody(udp, to)
 
 
 # ---------------------------------------------------------------- names
@@ -80,7 +88,7 @@ def first_use_takes_a_port(udp: UdpSocket, host: Host) -> None:
 
 
 @UDP.rule(
-    on=UdpEvent.CONNECT, stays=READY, when=lambda udp, address, host: not _usable(address, host),
+    on=UdpEvent.CONNECT, stays=READY, when=lambda udp, address, host: not _usable(udp, address, host),
     cite="connect(2), ENETUNREACH",
 )  # fmt: skip
 def udp_connect_without_route(udp: UdpSocket, address: Address, host: Host) -> Answer:
@@ -97,6 +105,17 @@ def udp_connect_from_loopback_outside(udp: UdpSocket, address: Address, host: Ho
     """The socket has an address of loopback, and that must not leave the host: EINVAL. But it is noted."""
     udp.flow, udp.way = (udp.local, address), ""
     return Fail(errno.EINVAL)
+
+
+@UDP.rule(
+    on=UdpEvent.CONNECT, stays=READY, when=lambda udp, address, host: _may_not_address(udp, address),
+    cite="connect(2), EACCES; __ip4_datagram_connect", unconfirmed=NOT_DRAWN,
+)  # fmt: skip
+def udp_connect_to_everybody(udp: UdpSocket, address: Address, host: Host) -> Answer:
+    """The address is everybody's, and SO_BROADCAST is not set: EACCES. But it is noted."""
+    source = host.source_for(address[0]) if udp.local[0] == ANY else udp.local[0]
+    udp.flow, udp.way = ((source, udp.local[1]), address), ""
+    return Fail(errno.EACCES)
 
 
 @UDP.rule(
@@ -163,7 +182,7 @@ def datagram_to_port_zero(udp: UdpSocket, data: bytes, flags: int, to: Address |
 
 
 @UDP.rule(
-    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: not _usable(to, host),
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: not _usable(udp, to, host),
     cite="send(2), ENETUNREACH",
 )  # fmt: skip
 def datagram_without_route(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
@@ -180,6 +199,15 @@ def datagram_would_take_loopback_outside(
 ) -> Answer:
     """The socket has an address of loopback, and that must not leave the host: EINVAL."""
     return Fail(errno.EINVAL)
+
+
+@UDP.rule(
+    on=UdpEvent.SEND, stays=READY, when=lambda udp, data, flags, to, host: _may_not_address(udp, to),
+    cite="socket(7), SO_BROADCAST; udp_sendmsg, EACCES", unconfirmed=NOT_DRAWN,
+)  # fmt: skip
+def datagram_to_everybody(udp: UdpSocket, data: bytes, flags: int, to: Address | None, host: Host) -> Answer:
+    """The address is everybody's, and SO_BROADCAST is not set: EACCES."""
+    return Fail(errno.EACCES)
 
 
 @UDP.rule(

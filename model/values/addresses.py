@@ -12,12 +12,13 @@ Address = tuple[str, int]
 
 ANY = "0.0.0.0"
 LOOPBACK = "127.0.0.1"
+LOOPBACK_BROADCAST, EVERYBODY = "127.255.255.255", "255.255.255.255"
 UNNAMED: Address = (ANY, 0)
 
 
 def is_local(ip: str) -> bool:
     """Whether every host would accept a packet for `ip` from itself."""
-    return ip.startswith("127.") and ip != "127.255.255.255"
+    return ip.startswith("127.") and ip != LOOPBACK_BROADCAST
 
 
 def target(address: Address, local: Address) -> Address:

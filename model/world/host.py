@@ -29,6 +29,7 @@ from ..endpoint import FOR_EVER_TICKS, Endpoint, clone
 from ..profiles import Profile
 from ..rules import Arrow
 from ..sockets.numbers import Numbers
+from ..sockets.options.table import heirlooms
 from ..sockets.ports import Ports
 from ..tcp import backlog, closing, memory, reading
 from ..tcp.algorithms import set_algorithm
@@ -39,9 +40,10 @@ from ..tcp.output import reset_in_answer
 from ..tcp.requests import lost_listener
 from ..trace import CallEvent, TimerEvent, Trace, WireEvent
 from ..udp import sending
+from ..udp.broadcast import receivers
 from ..udp.machine import UDP, UdpEvent, UdpSocket, UdpState
 from ..udp.memory import take_over
-from ..values.addresses import ANY, LOOPBACK, Address, is_local, is_one
+from ..values.addresses import ANY, EVERYBODY, LOOPBACK, LOOPBACK_BROADCAST, Address, is_local, is_one
 from ..values.constants import FIONREAD, POLL_ALL, POLL_ALWAYS, TIOCOUTQ, TcpState
 from ..values.observation import Observation
 from ..values.packets import IcmpError
@@ -281,7 +283,7 @@ class Host:
         child.local, child.remote, child.listener = segment.dst, segment.src, listener.number
         child.rcvbuf, child.rcvbuf_locked = listener.rcvbuf, listener.rcvbuf_locked
         child.window_clamp, child.window_ratio = listener.window_clamp, listener.window_ratio
-        child.write_seq = self.next_iss
+        child.user_mss, child.write_seq = listener.user_mss, self.next_iss
         self.connections[child.local, child.remote] = child.number
         return child
 
@@ -301,6 +303,9 @@ class Host:
         child.keepalive, child.user_timeout_ns = listener.keepalive, listener.user_timeout_ns
         child.keep_idle_ns, child.keep_interval_ns = listener.keep_idle_ns, listener.keep_interval_ns
         child.keep_count, child.syn_retries = listener.keep_count, listener.syn_retries
+        child.pingpong, child.orphan_waits_s = listener.pingpong, listener.orphan_waits_s
+        child.draws_port_late, child.broadcasts = listener.draws_port_late, listener.broadcasts
+        child.stored = heirlooms(listener)
         self.ports.hold(child)
 
     def leave_behind(self, tcb: Tcb) -> Tcb:
@@ -516,11 +521,11 @@ class Host:
         way: a device may have no room for it, or for its last fragments.
         """
         carriers = packet.buffers if isinstance(packet, Datagram) else ()
-        if self.link is None or self.owns(destination(packet)):
+        if self.link is None or self.keeps(destination(packet)):
             if self.trace is not None:
                 self._note(packet)
             self._leave(sender, carriers)
-            if not self.owns(destination(packet)):
+            if not self.keeps(destination(packet)):
                 return True  # what a route leads to that its address does not is nobody's
             self._wait_in_line(packet)
             if not self.delivering:
@@ -620,19 +625,23 @@ class Host:
         """Whether a packet for `ip` is for this host."""
         return is_local(ip) or ip in self.addresses
 
+    def keeps(self, ip: str) -> bool:
+        """Whether a packet to `ip` does not leave this host: it is for this host, or for everybody on loopback."""
+        return self.owns(ip) or ip in (LOOPBACK_BROADCAST, EVERYBODY)
+
     def reaches(self, ip: str) -> bool:
         """Whether there is a route to `ip`."""
         return self.owns(ip) or bool(self.network and ip.startswith(self.network) and ip not in self.unroutable)
 
     def source_for(self, ip: str) -> str:
         """The address that packets to `ip` come from, unless the socket is bound."""
-        if is_local(ip) or not self.addresses:
+        if is_local(ip) or ip == LOOPBACK_BROADCAST or not self.addresses:
             return LOOPBACK
         return ip if ip in self.addresses else self.addresses[0]
 
     def interface_mtu(self, ip: str) -> int:
         """The largest IP packet that the interface to `ip` carries, in bytes."""
-        if self.path_mtu is None or self.owns(ip):
+        if self.path_mtu is None or self.keeps(ip):
             return self.profile.loopback_mtu
         return self.path_mtu(ip)
 
@@ -675,7 +684,10 @@ class Host:
             self._deliver_segment(packet)
         elif isinstance(packet, Datagram):
             receiver = self.udp_receiver(packet.src, packet.dst)
-            if receiver is not None:
+            if packet.dst[0] in (LOOPBACK_BROADCAST, EVERYBODY):
+                for each in receivers(packet, self):
+                    UDP.fire(self.trail, UdpEvent.DATAGRAM, each, packet, self)
+            elif receiver is not None:
                 UDP.fire(self.trail, UdpEvent.DATAGRAM, receiver, packet, self)
             elif self.owns(packet.dst[0]):  # nobody else complains about it: an error has an address of its host's
                 self.transmit(message_about(packet, IcmpError.PORT_UNREACHABLE))

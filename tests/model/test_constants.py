@@ -26,6 +26,22 @@ MODULES = (socket, select, errno, termios, fcntl, os)
 
 ONLY_IN_HEADERS = {
     "SO_MEMINFO": 55,  # asm-generic/socket.h
+    "SO_NO_CHECK": 11,
+    "SO_BSDCOMPAT": 14,
+    "SO_SNDBUFFORCE": 32,
+    "SO_RCVBUFFORCE": 33,
+    "SO_NOFCS": 43,
+    "SO_BUSY_POLL": 46,
+    "SO_BUF_LOCK": 72,
+    "TCP_THIN_LINEAR_TIMEOUTS": 16,  # linux/tcp.h, as are these
+    "TCP_THIN_DUPACK": 17,
+    "TCP_SAVE_SYN": 27,
+    "TCP_FASTOPEN_CONNECT": 30,
+    "TCP_FASTOPEN_NO_COOKIE": 34,
+    "UDP_NO_CHECK6_TX": 101,  # linux/udp.h, as is the next
+    "UDP_NO_CHECK6_RX": 102,
+    "IP_NODEFRAG": 22,  # linux/in.h, as is the next
+    "IP_MULTICAST_ALL": 49,
     "SIOCOUTQNSD": 0x894B,  # linux/sockios.h
     "SIOCATMARK": 0x8905,  # asm-generic/sockios.h
     "FD_SETSIZE": 1024,  # sys/select.h

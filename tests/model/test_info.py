@@ -1,6 +1,6 @@
 """TCP_INFO, field by field: the same on both arms wherever time does not decide.
 
-Not here: the fields that tell measured times, and those that the model does not count (`tcp_info` in sockets/options.py
+Not here: the fields that tell measured times, and those that the model does not count (`tcp_info` in sockets/options
 names them).
 """
 

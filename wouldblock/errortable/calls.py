@@ -281,14 +281,15 @@ GROUPS = (
             _set("IPPROTO_TCP", "TCP_WINDOW_CLAMP", 0),
             _set("IPPROTO_UDP", "UDP_CORK", 1, _UDP_CORK),
             _set("IPPROTO_IP", "IP_RECVERR", 1, _IP_RECVERR),
+            _set("SOL_SOCKET", "SO_REUSEPORT", 1),
         ),
     ),
     Group(
-        "Setting options that are not modelled",
-        "Here only the kernel answers, unless the socket is closed.",
+        "Setting further options",
+        "What each takes is in [options.md](options.md). TCP_FASTOPEN counts those who may wait, which only a socket"
+        " has that listens or may come to it.",
         (
             _set("SOL_SOCKET", "SO_LINGER", _LINGER),
-            _set("SOL_SOCKET", "SO_REUSEPORT", 1),
             _set("SOL_SOCKET", "SO_BROADCAST", 1),
             _set("IPPROTO_TCP", "TCP_MAXSEG", 500),
             _set("IPPROTO_TCP", "TCP_QUICKACK", 1),
