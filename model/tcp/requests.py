@@ -109,6 +109,15 @@ def syn_meets_full_queue(tcb: Tcb, segment: Segment, host: Host) -> None:
     tcb.drops += 1
 
 
+@REQUEST.rule(
+    on=E.SYN, stays=(R.NONE,), when=lambda tcb, seg, host: not host.reaches(seg.src[0]),
+    cite="tcp_conn_request, tcp_v4_route_req", unconfirmed="on loopback there is a route to everybody",
+)  # fmt: skip
+def syn_comes_from_where_no_route_leads(tcb: Tcb, segment: Segment, host: Host) -> None:
+    """No answer would get there: the SYN is dropped without a word."""
+    tcb.drops += 1
+
+
 def _crowded(listener: Tcb, segment: Segment, host: Host) -> bool:
     most = host.profile.max_syn_backlog
     return not host.profile.syn_cookies and not host.next_iss and most - len(listener.syn_queue) < most >> 2

@@ -69,7 +69,7 @@ def leaving(packet: Packet, host: Host) -> Iterable[Packet]:
     Nothing leaves without a route.
     """
     ip = destination(packet)
-    if ip in host.unroutable:
+    if not host.reaches(ip):
         _note_missing_route(packet, host)
         return ()
     if isinstance(packet, IcmpMessage | Fragment):

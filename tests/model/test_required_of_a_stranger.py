@@ -300,3 +300,16 @@ def test_a_datagram_from_an_address_kept_for_later_is_taken(bench: Bench) -> Non
     bench.inject(IpPacket("240.0.0.1", HERE, Udp(PEER_PORT, PORT, b"x")))
     bench.wait(0.01)
     assert (bench.take(), sock.call("recv", 100)) == (NOTHING, b"x")
+
+
+@pytest.mark.parametrize("ip", ["240.0.0.1", "192.0.2.7"])
+@on_both_arms
+def test_a_syn_from_where_no_route_leads_is_dropped(bench: Bench, ip: str) -> None:
+    """Nor is one answered for whom nobody listens. The listener counts what it dropped."""
+    listener = listening(bench)
+    syn(bench, source=ip)
+    bench.wait(0.01)
+    assert (bench.take(), listener.call("accept"), listener.state, listener.drops) == (NOTHING, "EAGAIN", "LISTEN", 1)
+    bench.inject(IpPacket(ip, HERE, Tcp(PEER_PORT, PORT + 1, THEIR_ISS, 0, SYN, 60_000)))
+    bench.wait(1.1)
+    assert bench.take() == NOTHING

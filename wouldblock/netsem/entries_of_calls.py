@@ -439,7 +439,9 @@ SENDING: tuple[Entry, ...] = (
         wait("UDP sendto", "`SHUT_WR`", "EPIPE", "closing"),
     ),
     elsewhere(
-        "send_17", "Whether the datagram is too long, and where it goes, is settled before the call waits.",
+        "send_17",
+        "Whether the datagram is too long is settled before the call waits. That its peer is taken away meanwhile no"
+        " net can say (disconnect_1).",
         "datagram_is_far_too_long datagram_is_too_long", cell("udp_connected", "send, 4 MB", "EMSGSIZE"),
     ),
     met(

@@ -15,12 +15,14 @@ SEGMENTS: tuple[Entry, ...] = (
     ),
     in_part(
         "deliver_in_1b",
-        "What is no SYN is reset or dropped. If the accept queue is full the SYN is dropped; a full queue of requests"
+        "What is no SYN is reset or dropped; a SYN to which no route leads back is dropped. If the"
+        " accept queue is full the SYN is dropped; a full queue of requests"
         " answers with a cookie, and drops the SYN only where cookies are switched off.",
         "ack_to_listener_is_reset reset_to_listener_is_ignored no_way_to_open syn_meets_full_queue"
-        " syn_is_answered_with_cookie syn_meets_full_syn_queue",
+        " syn_is_answered_with_cookie syn_meets_full_syn_queue syn_comes_from_where_no_route_leads",
         test("scripts/listen.pkt"),
         test("scripts/accept_queue_full.pkt"), test("model/test_forged.py::test_a_listener"),
+        test("model/test_required_of_a_stranger.py::test_a_syn_from_where_no_route_leads_is_dropped"),
         test("model/test_requests.py::test_a_full_syn_queue_answers_with_a_cookie_which_is_not_remembered"),
         test("model/test_requests.py::test_a_syn_queue_that_is_full_drops_the_syn_without_cookies"),
     ),
