@@ -146,6 +146,23 @@ def connecting_waits_with_its_acknowledgement(net: Any, keep: Keep) -> Any:
     return early, told, keep(listener.accept()[0]).recv(9), waiting(net, client)
 
 
+def listener_counts_what_is_reset(net: Any, keep: Keep) -> Any:
+    """The acknowledgement that makes a connection brings bytes, and the listener was shut: the connection is reset."""
+    seen = []
+    for size in (1, 70_000):
+        listener, client = keep(net.socket.socket()), keep(net.socket.socket())
+        listener.bind(SERVER)
+        seen.append(outcome(listener.shutdown, net.socket.SHUT_RDWR))
+        listener.listen()
+        client.setblocking(False)
+        client.setsockopt(TCP, QUICKACK, 0)
+        seen += [outcome(client.connect, SERVER), outcome(client.send, bytes(size))]
+        seen += [struct.unpack("9I", each.getsockopt(SOL, 55, 36))[8] for each in (listener, client)]
+        seen += [client.getsockopt(SOL, 4), outcome(keep(listener.accept()[0]).recv, 1)]
+        listener.close()
+    return seen
+
+
 def failed_attempt_forgets(net: Any, keep: Keep) -> Any:
     """What TCP_MAXSEG allows is forgotten when a failed attempt is told of."""
     sock = keep(net.socket.socket())
@@ -296,7 +313,8 @@ SCENARIOS: dict[str, Scenario] = {
     for each in (
         sizes_of_next_life, acknowledgement_is_pushed, acknowledgement_is_pushed_once,
         listening_forgets, connecting_waits_with_its_acknowledgement, failed_attempt_forgets,
-        bytes_that_wait_are_not_acknowledged, orphans_wait, port_is_drawn_by_connect, port_is_drawn_by_listen,
+        bytes_that_wait_are_not_acknowledged, listener_counts_what_is_reset,
+        orphans_wait, port_is_drawn_by_connect, port_is_drawn_by_listen,
         port_is_drawn_by_datagram, port_that_is_named_is_taken_at_once, service_brings_priority, service_is_handed_on,
         buffers_beyond_the_limit,
     )
