@@ -98,7 +98,9 @@ def listen_finds_no_port(tcb: Tcb, backlog: int, host: Host) -> Answer:
 
 @TCP.rule(on=TcpEvent.PASSIVE_OPEN, moves={S.CLOSED: S.LISTEN}, cite="RFC 9293 §3.10.1, OPEN in CLOSED, passive")
 def listen_starts(tcb: Tcb, backlog: int, host: Host) -> Answer:
-    """The socket begins to listen; without a bound port it gets an ephemeral one."""
+    """The socket begins to listen; without a bound port it gets an ephemeral one.
+    How it acknowledged before is forgotten (inet_csk_delack_init)."""
+    tcb.pingpong = 0
     if not tcb.holds_port:
         host.ports.bind_ephemeral(tcb, host)
     tcb.backlog_limit = min(backlog, host.profile.somaxconn) if backlog >= 0 else host.profile.somaxconn

@@ -115,7 +115,7 @@ def disconnect(tcb: Tcb, host: Host) -> None:
         URGENT.fire(host.trail, UrgentEvent.FORGOTTEN, tcb, host)
     tcb.fin_received = tcb.read_shut = tcb.write_shut = False
     tcb.write_seq += tcb.max_window + 2
-    tcb.window_clamp = 0
+    tcb.window_clamp = tcb.user_mss = 0
     tcb.flooded_at_ns = None
     tcb.ack_scheduled = tcb.ack_pushed = tcb.ack_pushed_twice = tcb.ack_now = tcb.no_room = False
     tcb.quick = tcb.pingpong = tcb.ato_ns = tcb.last_segment_size = 0

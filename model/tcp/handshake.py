@@ -31,6 +31,7 @@ from .roundtrip import note_round_trip, note_shortest
 from .timers import modelled_ns
 from .windows import (
     DEFAULT_MSS,
+    ack_soon,
     bound_mss,
     first_rcv_mss,
     initial_window,
@@ -249,7 +250,7 @@ def syn_ack_establishes(tcb: Tcb, segment: Segment, host: Host) -> bool:
     _established(tcb, segment, host)
     tcb.predicts = not tcb.snd_scale
     host.wake(tcb, WAKES_ALL)
-    if tcb.defer_retries:
+    if tcb.defer_retries or tcb.pingpong >= host.profile.pingpong_threshold:
         acknowledge_with_data(tcb, host)
     else:
         send_ack(tcb, host)
@@ -376,10 +377,9 @@ def _was_needless(tcb: Tcb, segment: Segment) -> bool:
 
 def acknowledge_with_data(tcb: Tcb, host: Host) -> None:
     """The program has said that it will send at once: the acknowledgement waits for that, but no longer than any
-    (`tcp_rcv_synsent_state_process`; TCP_DEFER_ACCEPT of a client).
+    (`tcp_rcv_synsent_state_process`; TCP_DEFER_ACCEPT or TCP_QUICKACK of a client).
     """
-    tcb.ack_scheduled = True
-    tcb.quick = host.profile.quick_acks_max
+    ack_soon(tcb, host.profile)
     host.set_timer(tcb, Timer.DELAYED_ACK, host.profile.delayed_ack_max_ns)
 
 

@@ -433,6 +433,8 @@ def _join_accept_queue(child: Tcb, listener: Tcb, segment: Segment, host: Host) 
     child.last_challenge_ns = -(1 << 60)
     listener.accept_queue.append(child.number)
     arrive(child, segment, host)
+    if child.state is TcpState.CLOSED:
+        listener.drops += segment.merged  # what was answered with a reset counts there (`tcp_v4_rcv`)
     if child.state is not TcpState.SYN_RECEIVED:
         host.wake(listener, WAKES_READERS)
 

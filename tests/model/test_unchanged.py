@@ -27,6 +27,7 @@ from model.endpoint import Endpoint
 from model.sockets.options import NotModelled
 from model.values.constants import (
     FIONREAD,
+    IPPROTO_IP,
     IPPROTO_TCP,
     MSG_EOR,
     MSG_ERRQUEUE,
@@ -335,9 +336,9 @@ UNKNOWN: Calls = {
     "sendmsg with MSG_OOB": ("sendmsg", b"x", MSG_OOB, SERVER, []),
     "recvmsg with MSG_OOB": ("recvmsg", 1, MSG_OOB, 0),
     "recvfrom with MSG_EOR": ("recvfrom", 1, MSG_EOR),
-    "get SO_REUSEPORT": ("getsockopt", SOL_SOCKET, 15),
-    "set SO_REUSEPORT": ("setsockopt", SOL_SOCKET, 15, 1),
-    "set SO_RCVBUF of TCP": ("setsockopt", IPPROTO_TCP, SO_RCVBUF, 1),
+    "get SO_PEEK_OFF": ("getsockopt", SOL_SOCKET, 42),
+    "set SO_PEEK_OFF": ("setsockopt", SOL_SOCKET, 42, 1),
+    "set IP_TRANSPARENT": ("setsockopt", IPPROTO_IP, 19, 1),
     "ioctl SIOCSPGRP": ("ioctl", 0x8902),
 }
 

@@ -113,6 +113,69 @@ def acknowledgement_is_pushed_once(net: Any, keep: Keep) -> Any:
     return told
 
 
+def listening_forgets(net: Any, keep: Keep) -> Any:
+    """TCP_QUICKACK is handed on if it was set of a listener, and forgotten if it was set before."""
+    seen = []
+    for before in (True, False):
+        listener, client = keep(net.socket.socket()), keep(net.socket.socket())
+        if before:
+            listener.setsockopt(TCP, QUICKACK, 0)
+        listener.bind(SERVER)
+        listener.listen()
+        seen.append(listener.getsockopt(TCP, QUICKACK))
+        if not before:
+            listener.setsockopt(TCP, QUICKACK, 0)
+        client.connect(SERVER)
+        client.send(b"x")
+        seen += [waiting(net, client), keep(listener.accept()[0]).getsockopt(TCP, QUICKACK)]
+        client.setsockopt(SOL, 13, struct.pack("ii", 1, 0))
+        client.close()
+        listener.close()
+    return seen
+
+
+def connecting_waits_with_its_acknowledgement(net: Any, keep: Keep) -> Any:
+    """A client that does not acknowledge at once does not acknowledge the SYN-ACK at once: what it sends does."""
+    listener, client = keep(net.socket.create_server(SERVER)), keep(net.socket.socket())
+    listener.setblocking(False)
+    client.setsockopt(TCP, QUICKACK, 0)
+    client.connect(SERVER)
+    early = outcome(listener.accept)
+    told = client.getsockopt(TCP, QUICKACK)
+    client.send(b"x")
+    return early, told, keep(listener.accept()[0]).recv(9), waiting(net, client)
+
+
+def listener_counts_what_is_reset(net: Any, keep: Keep) -> Any:
+    """The acknowledgement that makes a connection brings bytes, and the listener was shut: the connection is reset."""
+    seen = []
+    for size in (1, 70_000):
+        listener, client = keep(net.socket.socket()), keep(net.socket.socket())
+        listener.bind(SERVER)
+        seen.append(outcome(listener.shutdown, net.socket.SHUT_RDWR))
+        listener.listen()
+        client.setblocking(False)
+        client.setsockopt(TCP, QUICKACK, 0)
+        seen += [outcome(client.connect, SERVER), outcome(client.send, bytes(size))]
+        seen += [struct.unpack("9I", each.getsockopt(SOL, 55, 36))[8] for each in (listener, client)]
+        seen += [client.getsockopt(SOL, 4), outcome(keep(listener.accept()[0]).recv, 1)]
+        listener.close()
+    return seen
+
+
+def failed_attempt_forgets(net: Any, keep: Keep) -> Any:
+    """What TCP_MAXSEG allows is forgotten when a failed attempt is told of."""
+    sock = keep(net.socket.socket())
+    sock.setblocking(False)
+    sock.setsockopt(TCP, MAXSEG, 100)
+    seen = [outcome(sock.connect, ("127.0.0.1", 9)), sock.getsockopt(TCP, MAXSEG)]
+    seen += [outcome(sock.connect, ("127.0.0.1", 9)), sock.getsockopt(TCP, MAXSEG) == 100]
+    sock.listen()
+    client = keep(net.socket.socket())
+    client.connect(sock.getsockname())
+    return seen, client.getsockopt(TCP, MAXSEG)
+
+
 def bytes_that_wait_are_not_acknowledged(net: Any, keep: Keep) -> Any:
     """Nobody has read them: then there is nothing to push."""
     client, server = pair(net, keep)
@@ -249,7 +312,9 @@ SCENARIOS: dict[str, Scenario] = {
     each.__name__: each
     for each in (
         sizes_of_next_life, acknowledgement_is_pushed, acknowledgement_is_pushed_once,
-        bytes_that_wait_are_not_acknowledged, orphans_wait, port_is_drawn_by_connect, port_is_drawn_by_listen,
+        listening_forgets, connecting_waits_with_its_acknowledgement, failed_attempt_forgets,
+        bytes_that_wait_are_not_acknowledged, listener_counts_what_is_reset,
+        orphans_wait, port_is_drawn_by_connect, port_is_drawn_by_listen,
         port_is_drawn_by_datagram, port_that_is_named_is_taken_at_once, service_brings_priority, service_is_handed_on,
         buffers_beyond_the_limit,
     )
