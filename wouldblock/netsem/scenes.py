@@ -389,12 +389,8 @@ def _options(net: Any, names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
 
 @_scene()
 def options_that_are_on_or_off(net: Any) -> Any:
-    return _options(net, ("SO_KEEPALIVE", "SO_OOBINLINE", "SO_REUSEADDR"), (1, 0))
-
-
-@_scene(kernel_only=True)
-def more_options_that_are_on_or_off(net: Any) -> Any:
-    return _options(net, ("SO_BROADCAST", "SO_DONTROUTE"), (1, 0))
+    names = ("SO_KEEPALIVE", "SO_OOBINLINE", "SO_REUSEADDR", "SO_BROADCAST", "SO_DONTROUTE")
+    return _options(net, names, (1, 0))
 
 
 @_scene()
