@@ -6,6 +6,7 @@ Not here: what options take and tell (tests/calls/test_option_table.py); options
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -354,6 +355,8 @@ def played(arm: Callable[[], Any], scenario: Scenario) -> Any:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_both_arms_do_the_same(name: str) -> None:
+    if name == "buffers_beyond_the_limit" and os.geteuid():
+        pytest.skip("only the superuser of the machine may do this, and the model's programs are that")
     ours = played(SimNet, SCENARIOS[name])
     try:
         theirs = played(RealNet, SCENARIOS[name])

@@ -21,7 +21,7 @@ OPTIONS: dict[tuple[int, int], Option] = {
     for row in room.ROWS
 }  # fmt: skip
 
-_GIVEN = {
+GIVEN = {
     SOL_SOCKET: (range(1, 85),),
     IPPROTO_IP: (range(1, 53), range(64, 1300)),  # those from 64 on belong to netfilter and to routers of groups
     IPPROTO_TCP: (range(1, 47),),
@@ -38,7 +38,7 @@ def option_of(end: Endpoint, level: int, number: int) -> Option:
     if option is not None:
         return option
     option = Option(level, number, f"option {number}")
-    given = any(number in numbers for numbers in _GIVEN.get(level, ()))
+    given = any(number in numbers for numbers in GIVEN.get(level, ()))
     if (option.concerns(end) and given) or (level == _UDP_LITE and not end.is_tcp):
         raise NotModelled(
             f"socket option {number} of level {level} is not modelled yet; modelled are: "
