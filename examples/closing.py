@@ -1,9 +1,10 @@
 """Closing: what the other side sees, and what is still possible on this side.
 
-Not here: lingering, and the minute of TIME-WAIT.
+Not here: the minute of TIME-WAIT.
 """
 
 import errno
+import struct
 
 
 def close_with_unread_data(net):
@@ -49,6 +50,35 @@ def read_after_shut_rd(net):
     far.shutdown(net.socket.SHUT_RD)
     answers = [far.recv(100), near.send(b"late"), far.recv(100), far.recv(100)]
     near.close()
+    far.close()
+    return answers
+
+
+def close_that_lingers_waits_for_a_delayed_acknowledgement(net):
+    """With SO_LINGER close waits until all is acknowledged, non-blocking or not: if the peer delays that, 40 ms."""
+    near, far = pair(net)
+    near.send(b"one")
+    net.time.sleep(0.1)
+    near.send(b"two")
+    near.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_LINGER, struct.pack("ii", 1, 5))
+    before = net.time.monotonic()
+    near.close()
+    waited = 0.03 < net.time.monotonic() - before < 1
+    far.close()
+    return waited
+
+
+def close_that_lingers_no_time(net):
+    """With SO_LINGER and no time close sends a reset: the peer reads what had come, and then ECONNRESET."""
+    near, far = pair(net)
+    near.send(b"sent before")
+    near.setsockopt(net.socket.SOL_SOCKET, net.socket.SO_LINGER, struct.pack("ii", 1, 0))
+    near.close()
+    answers = [far.recv(100)]
+    try:
+        answers.append(far.recv(100))
+    except OSError as error:
+        answers.append(errno.errorcode[error.errno])
     far.close()
     return answers
 

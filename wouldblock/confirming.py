@@ -65,7 +65,7 @@ def figures(counts: Mapping[str, Any]) -> str:
         rows.append(("walk with a scripted peer", told))
     if threads := counts.get("threads"):
         compared = f"{threads['sequences']:,} programs of {threads['calls']:,} steps, {threads['compared']:,} calls"
-        unsteady = f"not the same three times running on the kernel {threads['unsteady']:,}"
+        unsteady = f"no verdict {threads['unsteady']:,}"
         told = f"{compared}; equal {threads['equal']:,}, different {threads['different']:,}, {unsteady}"
         rows.append(("programs of several threads", told))
     table = ["| | |", "|---|---|", *(f"| {left} | {right} |" for left, right in rows)]

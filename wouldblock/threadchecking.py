@@ -30,7 +30,7 @@ def summary(report: ThreadReport) -> Text:
         f"{report.sequences:,} programs of threads, {report.steps:,} steps, against kernel {report.kernel} in "
         f"{report.seconds:.1f} s (seeds from {report.seed}{cut}); equal {report.equal:,} "
         f"({checking.percent(report.equal, report.sequences)}) in {report.compared:,} calls, different "
-        f"{len(report.differences):,}, not the same three times running on the kernel {report.unsteady:,}; "
+        f"{len(report.differences):,}, no verdict {report.unsteady:,}; "
         f"{report.repeated:,} further runs were needed for that."
     )
     return walkchecking.verdict(report).append(said, style="not bold default")

@@ -4,7 +4,8 @@ A *wait* is made from a net in plain socket code, on either arm. Its documentati
 words of the page (blocking.py). Locks and queues are among them: they are the standard library's own on the kernel,
 over a lock of ours on both arms (model/guests/lowlevel.py).
 
-Not here: what is done to a wait, and what is seen of it (blocking.py); MSG_WAITALL and SO_LINGER (not modelled).
+Not here: what is done to a wait, and what is seen of it (blocking.py); MSG_WAITALL (tests/guests/test_portions.py) and
+close with SO_LINGER (tests/guests/test_lingering.py).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def test_every_move_is_in_the_figure_or_aborts_or_is_the_kernels_own() -> None:
     assert set(places.values()) == {1}
     assert {arrow.after for arrow in aborts} == {TcpState.CLOSED}
     assert {arrow.rule.name for arrow in own} == {
-        "socket_leaves_time_wait", "reset_ends_time_wait", "syn_ends_time_wait",
+        "socket_leaves_time_wait", "orphan_does_not_wait_for_fin", "reset_ends_time_wait", "syn_ends_time_wait",
     }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_what_only_one_side_has_is_marked() -> None:
     made = diagram("tcp-rfc", {}, Caption("6.18", 99))
     assert [(e.before, e.after) for e in made.edges if e.status is Status.RFC_ONLY] == [("LISTEN", "SYN_SENT")]
     assert [(e.before, e.after) for e in made.edges if e.status is Status.KERNEL_ONLY] == [
-        ("LISTEN", "ESTABLISHED"), ("TIME_WAIT", "CLOSED.end"),
+        ("LISTEN", "ESTABLISHED"), ("FIN_WAIT_1", "CLOSED.end"), ("TIME_WAIT", "CLOSED.end"),
     ]  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def on_kernel(request: pytest.FixtureRequest) -> Iterator[Callable[[str, str], d
     are made side by side, each by a process of its own.
     """
     tests = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    mine = [item.callspec.params for item in tests if item.originalname == test_both_arms_say_the_same.__name__]
+    mine = [item.callspec.params for item in tests if item.obj is test_both_arms_say_the_same]
     with get_context("fork").Pool(WORKERS) as pool:
         asked = {
             (params["name"], params["table"]): pool.apply_async(answers, (RealNet, params["name"], params["table"]))

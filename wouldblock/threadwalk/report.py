@@ -1,7 +1,7 @@
 """What a walk over programs of threads found.
 
 A program is *equal* if both arms showed the same, *different* if not, *unsteady* if the kernel never showed the same
-three times running: then it has no answer of its own, and the program counts for neither.
+three times running, or the model agreed in the moments of some of these runs only: then it counts for neither.
 
 Not here: what all walks report (wouldblock/walks.py), how it looks (wouldblock/threadchecking.py).
 """
