@@ -75,7 +75,7 @@ def udp_gets_a_port(udp: UdpSocket, host: Host) -> None:
     cite="inet_autobind, EAGAIN", unconfirmed=NEVER_ALL_PORTS,
 )  # fmt: skip
 def first_use_finds_no_port(udp: UdpSocket, host: Host) -> Answer:
-    """A socket without a port tries to send or to connect, and none is left: EAGAIN, before anything else is looked at."""  # noqa: E501
+    """A socket without a port is to send or to connect, and no port is left: EAGAIN, before all else."""
     return Fail(errno.EAGAIN)
 
 

@@ -13,6 +13,7 @@ import pytest
 
 HERE = ("127.0.0.1", 80)
 SOON = (0.19, 0.7)
+"""The other thread begins its 0.2 s a little before close is called."""
 
 
 def linger(on: int, seconds: int) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import struct
-import time
 from collections.abc import Callable
 from resource import RUSAGE_THREAD, getrusage
 from typing import Any
@@ -25,10 +24,6 @@ from .calls import FREE, SOMEBODY, TAKEN, Column
 
 PATIENCE_S = 0.012
 """How long a blocking call waits before it gives up, in seconds: three ticks of the kernel's."""
-HELD_UP_S = 0.04
-"""An answer takes less time than this, in seconds, patience included. It is what an acknowledgement is put off for, the
-first of the timers that could disturb it.
-"""
 _KNOWN_PORTS = {0, *(port for _, port in (HERE, NOBODY, FREE, TAKEN, SOMEBODY))}
 _TIMEVAL = struct.pack("=qq", 0, int(PATIENCE_S * 1e6))
 
@@ -39,8 +34,7 @@ class Answer:
 
     `value` is what it returned, `error` the class and the number of its exception, `missing` the sentence of what is
     not modelled. `waited` is whether the thread slept in it, if the socket is blocking, `bits` and `left` what poll and
-    SO_ERROR said afterwards, None if nothing was left to ask. `took_s` is the machine's time from a new socket to that,
-    in seconds.
+    SO_ERROR said afterwards, None if nothing was left to ask.
     """
 
     value: Any = None
@@ -49,12 +43,6 @@ class Answer:
     waited: bool = False
     bits: int | None = None
     left: int | None = None
-    took_s: float = attrs.field(default=0.0, eq=False)
-
-    @property
-    def held_up(self) -> bool:
-        """Whether the machine was so busy that a timer may have fired which has no part in it."""
-        return self.took_s > HELD_UP_S
 
 
 @attrs.frozen
@@ -63,11 +51,6 @@ class Cell:
 
     nonblocking: Answer
     blocking: Answer | None = None
-
-    @property
-    def held_up(self) -> bool:
-        """Whether one of them was."""
-        return self.nonblocking.held_up or (self.blocking is not None and self.blocking.held_up)
 
     @property
     def missing(self) -> bool:
@@ -103,7 +86,6 @@ def _set_timeout(net: Any, sock: Any) -> None:
 
 
 def _answer(net: Any, situation: str, column: Column, prepare: Callable[[Any, Any], None]) -> Answer:
-    began = time.monotonic()
     try:
         sock = _brought(net, situation)
         if sock.fileno() >= 0:
@@ -118,7 +100,7 @@ def _answer(net: Any, situation: str, column: Column, prepare: Callable[[Any, An
             error = (type(raised).__name__, getattr(raised, "errno", None) or 0)
         waited = prepare is _block and _sleeps(net) > before
         bits, left = _afterwards(net, sock)
-        return Answer(value, error, "", waited, bits, left, time.monotonic() - began)
+        return Answer(value, error, "", waited, bits, left)
     finally:
         with contextlib.suppress(OSError, UnboundLocalError):
             sock.close()
